@@ -1,0 +1,1 @@
+"""Storage: one protocol, many backends. Knows nothing of GraphQL, roles or other backends."""

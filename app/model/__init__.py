@@ -1,0 +1,1 @@
+"""What Scrollback is about: sessions, messages, parts, events. Frozen data without I/O."""

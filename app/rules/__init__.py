@@ -1,0 +1,1 @@
+"""Decisions without I/O: permissions, limits, previews, titles."""
