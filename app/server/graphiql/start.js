@@ -1,0 +1,61 @@
+// Starts GraphiQL in the page. It is bundled by clients/graphiql, and put into the page as it
+// stands where GraphiQL comes from a CDN: so no JSX, and only imports that both can resolve.
+import { createElement } from "react";
+import { createRoot } from "react-dom/client";
+import { GraphiQL } from "graphiql";
+import { createGraphiQLFetcher } from "@graphiql/toolkit";
+import { createClient } from "graphql-ws";
+
+const settings = JSON.parse(document.getElementById("settings").textContent);
+const url = new URL(settings.endpoint, location.href).href;
+const socketUrl = new URL(settings.subscriptionEndpoint, location.href).href.replace(/^http/, "ws");
+
+// A client for each operation: the tab's headers go into its connection, and with no operation
+// left it closes. It does not retry, since that would start again at the variable's old cursor.
+const fetcher = (operation, { headers, documentAST } = {}) =>
+  createGraphiQLFetcher({
+    url,
+    enableIncrementalDelivery: false,
+    wsClient: createClient({ url: socketUrl, connectionParams: headers ?? {}, retryAttempts: 0 }),
+  })(operation, { headers, documentAST });
+
+const at = (value, path) => path.reduce((inner, key) => inner?.[key], value);
+
+// The examples are about the newest session where the store has one that this visitor may read.
+async function newestValues() {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ query: settings.lookup }),
+    });
+    const { data } = await response.json();
+    return Object.entries(settings.fills).map(([placeholder, path]) => [placeholder, at(data, path)]);
+  } catch (error) {
+    console.warn("The examples keep their placeholders: the newest session can't be read.", error);
+    return [];
+  }
+}
+
+async function exampleTabs() {
+  const values = new Map((await newestValues()).filter(([, value]) => value != null));
+  const fill = (_, value) => values.get(value) ?? value;
+  return settings.examples.map(({ query, variables }) => ({
+    query,
+    variables: JSON.stringify(variables, fill, 2),
+    headers: "",
+  }));
+}
+
+const root = createRoot(document.getElementById("graphiql"));
+root.render(
+  createElement(
+    GraphiQL,
+    {
+      fetcher,
+      defaultTabs: await exampleTabs(),
+      defaultEditorToolsVisibility: "variables",
+    },
+    createElement(GraphiQL.Logo, null, "Scrollback"),
+  ),
+);
