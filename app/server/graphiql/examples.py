@@ -54,8 +54,8 @@ FILLS: Mapping[str, tuple[str | int, ...]] = {
 EXAMPLES: tuple[Example, ...] = (
     Example(
         query="""\
-# Sessions, the most recently active first: one page of a conversation list.
-# For the next page, send pageInfo.endCursor as $after.
+# Conversations, the last active first.
+# Next page: pageInfo.endCursor as $after.
 query Sessions($first: Int!, $after: String) {
   sessions(first: $first, after: $after) {
     edges {
@@ -81,7 +81,8 @@ query Sessions($first: Int!, $after: String) {
     ),
     Example(
         query="""\
-# The newest page of a conversation, oldest message first, with its typed parts.
+# The newest page of a conversation, in the
+# order it was said, with typed parts.
 query NewestMessages($sessionId: ID!) {
   session(id: $sessionId) {
     displayName
@@ -123,8 +124,10 @@ query NewestMessages($sessionId: ID!) {
     ),
     Example(
         query="""\
-# Scroll back: the page before a cursor. Take $before from pageInfo.startCursor of the page
-# you hold, and stop when hasPreviousPage is false. Scope ALL walks on into archived messages.
+# The page before the one you hold: $before is
+# its pageInfo.startCursor. It is the last when
+# hasPreviousPage is false. Scope ALL goes on
+# into archived messages.
 query ScrollBack($sessionId: ID!, $before: String) {
   session(id: $sessionId) {
     messages(last: 20, before: $before, scope: ALL) {
@@ -149,8 +152,8 @@ query ScrollBack($sessionId: ID!, $before: String) {
     ),
     Example(
         query="""\
-# Add messages to a session. What you can act on comes back in userErrors; the numbers and
-# the counters are the ones that were committed.
+# Messages are numbered as they are committed.
+# What you can act on comes in userErrors.
 mutation AddMessages($input: AddMessagesInput!) {
   addMessages(input: $input) {
     messages {
@@ -183,8 +186,9 @@ mutation AddMessages($input: AddMessagesInput!) {
     ),
     Example(
         query="""\
-# Watch a session: every change after the cursor, in order, none missed and none twice.
-# Run it, then run AddMessages in a second window.
+# Every change after the cursor, in order, none
+# missed and none twice. Run AddMessages in a
+# second window to see one arrive.
 subscription SessionEvents($sessionId: ID!, $after: String) {
   sessionEvents(sessionId: $sessionId, after: $after) {
     __typename

@@ -43,17 +43,29 @@ async function exampleTabs() {
   return settings.examples.map(({ query, variables }) => ({
     query,
     variables: JSON.stringify(variables, fill, 2),
-    headers: "",
   }));
 }
 
-const root = createRoot(document.getElementById("graphiql"));
-root.render(
+// GraphiQL shows a tab's own variables only once it is switched to, and keeps them under these keys
+// only once they are edited; so the tab that is open first needs them given.
+function firstShown(tabs) {
+  const stored = JSON.parse(localStorage.getItem("graphiql:tabState"));
+  const shown = stored?.tabs[stored.activeTabIndex] ?? tabs[0];
+  const unlessStored = (key) => (localStorage.getItem(`graphiql:${key}`) === null ? shown[key] : null);
+  return {
+    initialQuery: unlessStored("query") ?? undefined,
+    initialVariables: unlessStored("variables") ?? undefined,
+  };
+}
+
+const defaultTabs = await exampleTabs();
+createRoot(document.getElementById("graphiql")).render(
   createElement(
     GraphiQL,
     {
       fetcher,
-      defaultTabs: await exampleTabs(),
+      defaultTabs,
+      ...firstShown(defaultTabs),
       defaultEditorToolsVisibility: "variables",
     },
     createElement(GraphiQL.Logo, null, "Scrollback"),
