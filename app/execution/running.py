@@ -1,0 +1,154 @@
+"""One run of an operation on graphql-core's executor, which leaves nothing running behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from graphql import (
+    ExecutionResult,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    default_field_resolver,
+    default_type_resolver,
+)
+from graphql.execution import Executor as CoreExecutor
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+
+from app.execution.document import Prepared
+
+T = TypeVar("T")
+
+
+class OperationTimeoutError(Exception):
+    """The run took longer than it may."""
+
+
+class AbandonedError(Exception):
+    """What a resolver awaited was cancelled, though the operation was not."""
+
+
+class Run(CoreExecutor[Any]):
+    """One run of an operation; every event of a subscription is a run of its own.
+
+    graphql-core lets the siblings of a failed field go on in the background, and on cancellation
+    it returns when the first of them has ended. This notes every task in which it awaits a
+    resolver, and ends them all before a result or an exception comes out.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        prepared: Prepared,
+        variables: VariableValues,
+        context: object,
+        root_value: object = None,
+    ) -> None:
+        super().__init__(
+            schema,
+            prepared.fragment_definitions,
+            prepared.fragments,
+            root_value,
+            context,
+            prepared.operation,
+            variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+        )
+        self._tasks: set[asyncio.Task[Any] | None] = set()
+
+    async def result(self, timeout_seconds: float) -> ExecutionResult:
+        """Runs the operation and returns its result.
+
+        Raises OperationTimeoutError after `timeout_seconds`. On a timeout, and when the caller is
+        cancelled, resolvers are cancelled and awaited: one that swallows its cancellation delays
+        the return.
+        """
+        running = self.execute_operation()
+        if isinstance(running, Awaitable):
+            running = await self.within(timeout_seconds, running)
+        elif self.background_futures:
+            await self._end_leftovers()
+        if not isinstance(running, ExecutionResult):
+            raise TypeError("Incremental delivery is not part of this executor.")
+        return running
+
+    async def within(self, timeout_seconds: float, awaitable: Awaitable[T]) -> T:
+        """Awaits a part of the run, under the promises of `result`."""
+        try:
+            async with asyncio.timeout(timeout_seconds) as deadline:
+                value = await awaitable
+        except BaseException as error:
+            await self._end_leftovers()
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise OperationTimeoutError from None
+            raise
+        if self.background_futures:
+            await self._end_leftovers()
+        return value
+
+    async def complete_awaitable_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """Completes a value once it is there, or handles the error that came instead."""
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            try:
+                resolved = await result
+            except asyncio.CancelledError as error:
+                if task is None or task.cancelling():
+                    raise
+                raise AbandonedError("A resolver awaited what was cancelled.") from error
+            completed = self.complete_value(
+                return_type, field_details_list, info, path, resolved, position_context
+            )
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as error:  # noqa: BLE001 - becomes an error of this field
+            self.handle_field_error(error, return_type, field_details_list, path)
+            return None
+
+    async def complete_awaitable_list_item_value(
+        self,
+        item: Any,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        item_path: Path,
+        position_context: Any,
+    ) -> Any:
+        """Completes an item of a list as `complete_awaitable_value` completes a field."""
+        return await self.complete_awaitable_value(
+            item_type, field_details_list, info, item_path, item, position_context
+        )
+
+    async def complete_async_iterator_value(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Completes a list that an asynchronous iterator gives."""
+        self._tasks.add(asyncio.current_task())
+        return await super().complete_async_iterator_value(*args, **kwargs)
+
+    async def _end_leftovers(self) -> None:
+        current = asyncio.current_task()
+        while True:
+            left: set[asyncio.Future[Any]] = {
+                task
+                for task in self._tasks
+                if task is not None and task is not current and not task.done()
+            }
+            left.update(future for future in self.background_futures if not future.done())
+            if not left:
+                return
+            for future in left:
+                future.cancel()
+            await asyncio.wait(left)

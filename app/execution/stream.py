@@ -1,0 +1,74 @@
+"""The stream of responses that a subscription gives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any
+
+from app.execution.operation import Response
+
+
+class ResponseStream(AsyncGenerator[Response, None]):
+    """Runs the operation on each event of a source.
+
+    An exception in the source becomes one last response. Unlike an async generator function, this
+    closes its source even when it is closed before its first response was asked for.
+    """
+
+    def __init__(
+        self,
+        source: AsyncIterable[object],
+        *,
+        respond: Callable[[object], Awaitable[Response]],
+        respond_to_failure: Callable[[Exception], Response],
+        report_failure: Callable[[Exception], None],
+    ) -> None:
+        self._source: AsyncIterator[object] = aiter(source)
+        self._respond = respond
+        self._respond_to_failure = respond_to_failure
+        self._report_failure = report_failure
+        self._finished = False
+
+    async def asend(self, value: None) -> Response:
+        """Waits for the next event and returns the response to it.
+
+        Raises StopAsyncIteration when the source has ended or the stream was closed.
+        """
+        if self._finished:
+            raise StopAsyncIteration
+        try:
+            event = await anext(self._source)
+        except StopAsyncIteration:
+            await self.aclose()
+            raise
+        except Exception as error:  # noqa: BLE001 - shown or reported by the response
+            await self.aclose()
+            return self._respond_to_failure(error)
+        return await self._respond(event)
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> Response:
+        """Closes the stream and raises what was thrown in."""
+        await self.aclose()
+        error = typ() if isinstance(typ, type) and val is None else val or typ
+        if not isinstance(error, BaseException):
+            raise TypeError("Only an exception can be thrown into a stream.")
+        raise error.with_traceback(tb)
+
+    async def aclose(self) -> None:
+        """Ends the stream and closes its source; more than once does nothing more."""
+        if self._finished:
+            return
+        self._finished = True
+        close: Any = getattr(self._source, "aclose", None)
+        if close is None:
+            return
+        try:
+            await close()
+        except Exception as error:  # noqa: BLE001 - nobody waits for this stream any more
+            self._report_failure(error)
