@@ -1,0 +1,97 @@
+"""One HTTP request and its answer: its id, the headers every answer carries, what the log says."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from app.server.negotiation import MediaType, negotiate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.server.refusal import Refusal
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+_BASE_HEADERS = {
+    "Server": "Scrollback",
+    "X-Content-Type-Options": "nosniff",
+    # Answers hold private conversations, and a cache can't know who asks.
+    "Cache-Control": "no-store",
+    "Vary": "Accept, Origin",
+}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of a request while it is answered.
+
+    request_id: the client's own X-Request-Id where that is a plain token, else a new one.
+    headers: carried by every answer to this request, refusals included.
+    operation, kind, events: what ran, for the log; `events` counts the results of a stream.
+    """
+
+    request_id: str
+    headers: dict[str, str]
+    started: float = field(default_factory=time.perf_counter)
+    operation: str | None = None
+    kind: str | None = None
+    events: int | None = None
+
+    def respond(
+        self,
+        body: bytes,
+        content_type: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """Returns the answer with the headers of this exchange."""
+        own = {**self.headers, "Content-Type": content_type}
+        if headers:
+            own.update(headers)
+        return web.Response(body=body, status=status, headers=own)
+
+    def respond_json(
+        self, value: Any, status: int = 200, media_type: MediaType = MediaType.JSON
+    ) -> web.Response:
+        """Returns a value as JSON in UTF-8."""
+        return self.respond(orjson.dumps(value), _CONTENT_TYPES[media_type], status)
+
+    def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
+        """Returns a refusal, in the JSON type that the client likes best."""
+        media_type = negotiate(accept_header(request)).json or MediaType.JSON
+        return self.respond(
+            orjson.dumps({"errors": [refusal.formatted_error()]}),
+            _CONTENT_TYPES[media_type],
+            refusal.status,
+            refusal.headers,
+        )
+
+
+EXCHANGE = web.RequestKey("exchange", Exchange)
+
+_CONTENT_TYPES = {
+    MediaType.JSON: "application/json; charset=utf-8",
+    MediaType.RESPONSE_JSON: "application/graphql-response+json; charset=utf-8",
+}
+
+
+def open_exchange(request: web.Request) -> Exchange:
+    """Begins the exchange of a request; `request[EXCHANGE]` is it from here on."""
+    given = request.headers.get("X-Request-Id")
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    exchange = Exchange(request_id, {**_BASE_HEADERS, "X-Request-Id": request_id})
+    request[EXCHANGE] = exchange
+    return exchange
+
+
+def accept_header(request: web.Request) -> str:
+    """Returns the Accept header of a request, its repetitions joined; empty when there is none."""
+    return ", ".join(request.headers.getall("Accept", ()))

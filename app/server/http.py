@@ -1,0 +1,190 @@
+"""GraphQL over HTTP: one POST or GET is one operation.
+
+Follows the GraphQL over HTTP specification (status codes and media types in its section 6), with
+`graphql-sse` event streams for subscriptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from app.execution.document import Prepared
+from app.execution.operation import OperationKind, Request, Response
+from app.server.authentication import AuthenticationFailed
+from app.server.event_stream import send_response, stream_subscription
+from app.server.exchange import EXCHANGE, Exchange, accept_header
+from app.server.graphiql_page import GraphiqlPage
+from app.server.lifecycle import Lifecycle
+from app.server.negotiation import Acceptable, MediaType, negotiate
+from app.server.origins import METHODS, OriginPolicy
+from app.server.parts import Authenticated, ServerParts
+from app.server.refusal import Refusal, shutting_down
+from app.server.request_parsing import check_content_type, parse_body, parse_query_string
+from app.server.websocket import serve_socket
+
+
+class GraphQLEndpoint:
+    """The handler of the one GraphQL path."""
+
+    def __init__(
+        self,
+        parts: ServerParts[Any],
+        lifecycle: Lifecycle,
+        origins: OriginPolicy,
+        page: GraphiqlPage | None,
+    ) -> None:
+        self._parts = parts
+        self._options = parts.options
+        self._lifecycle = lifecycle
+        self._origins = origins
+        self._page = page
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answers any method. Raises Refusal for whatever is not an operation to run."""
+        exchange = request[EXCHANGE]
+        exchange.headers.update(self._origins.check_origin(request))
+        if request.method == "POST":
+            return await self._post(request, exchange)
+        if request.method == "GET":
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await self._open_socket(request, exchange)
+            return await self._get(request, exchange)
+        if request.method == "OPTIONS":
+            return web.Response(
+                status=204,
+                headers={
+                    **exchange.headers,
+                    "Allow": METHODS,
+                    **self._origins.preflight_headers(request),
+                },
+            )
+        raise Refusal(405, "METHOD_NOT_ALLOWED", "Send GraphQL by POST or GET.", {"Allow": METHODS})
+
+    async def _post(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        acceptable = self._negotiate(request)
+        check_content_type(request.headers.get("Content-Type", ""))
+        authenticated = await self._admit(request)
+        body = await self._read_body(request)
+        operation = parse_body(body, self._options.depth_limit)
+        return await self._run(request, exchange, operation, acceptable, authenticated)
+
+    async def _get(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        if self._page is not None and negotiate(accept_header(request)).page:
+            return self._page.respond(exchange)
+        acceptable = self._negotiate(request)
+        authenticated = await self._admit(request)
+        operation = parse_query_string(request.query, self._options.depth_limit)
+        return await self._run(request, exchange, operation, acceptable, authenticated)
+
+    async def _open_socket(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        if self._lifecycle.draining:
+            raise shutting_down()
+        return await serve_socket(request, exchange, self._parts, self._lifecycle)
+
+    def _negotiate(self, request: web.Request) -> Acceptable:
+        acceptable = negotiate(accept_header(request))
+        if acceptable.json is None and not acceptable.event_stream:
+            raise Refusal(
+                406,
+                "NOT_ACCEPTABLE",
+                "Answers come as application/graphql-response+json, application/json or"
+                " text/event-stream: name one of them in the Accept header.",
+            )
+        return acceptable
+
+    async def _admit(self, request: web.Request) -> Authenticated[Any]:
+        if self._lifecycle.draining:
+            raise shutting_down()
+        try:
+            return await self._parts.authenticate(request, {})
+        except AuthenticationFailed as failure:
+            raise Refusal(
+                401, "UNAUTHENTICATED", str(failure), {"WWW-Authenticate": "Bearer"}
+            ) from failure
+
+    async def _read_body(self, request: web.Request) -> bytes:
+        limit = self._options.body_limit
+        too_large = Refusal(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.")
+        if request.content_length is not None and request.content_length > limit:
+            raise too_large
+        try:
+            async with asyncio.timeout(self._options.body_timeout):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise too_large from None
+        except TimeoutError:
+            raise Refusal(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+
+    async def _run(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        operation: Request,
+        acceptable: Acceptable,
+        authenticated: Authenticated[Any],
+    ) -> web.StreamResponse:
+        executor = self._parts.executor
+        prepared = executor.prepare(operation)
+        if isinstance(prepared, Response):
+            return await self._respond(request, exchange, prepared, acceptable)
+        exchange.kind = prepared.kind.value
+        exchange.operation = prepared.operation_name
+        _check_transport(request.method, prepared, acceptable)
+        context = self._parts.open_context(authenticated.caller)
+        if prepared.kind is OperationKind.SUBSCRIPTION:
+            results = await executor.subscribe(prepared, operation, context, renew=context.renew)
+            if not isinstance(results, Response):
+                return await stream_subscription(
+                    request, exchange, results, self._options, self._lifecycle, authenticated
+                )
+            response = results
+        elif prepared.kind is OperationKind.MUTATION:
+            response = await self._lifecycle.run_to_end(
+                executor.execute(prepared, operation, context)
+            )
+        else:
+            response = await executor.execute(prepared, operation, context)
+        return await self._respond(request, exchange, response, acceptable)
+
+    async def _respond(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        response: Response,
+        acceptable: Acceptable,
+    ) -> web.StreamResponse:
+        shown = response.formatted()
+        if acceptable.json is None:
+            return await send_response(request, exchange, shown, self._options)
+        if acceptable.json is MediaType.RESPONSE_JSON and _is_request_error(response):
+            shown.pop("data", None)
+            return exchange.respond_json(shown, 400, acceptable.json)
+        # For application/json the specification wants 200 even where nothing was executed.
+        return exchange.respond_json(shown, 200, acceptable.json)
+
+
+def _is_request_error(response: Response) -> bool:
+    """Answers whether a response says that the operation as a whole did not run.
+
+    Null data without the path of a field that caused it is such a response too.
+    """
+    if not response.executed:
+        return True
+    return response.data is None and not any(error.get("path") for error in response.errors)
+
+
+def _check_transport(method: str, prepared: Prepared, acceptable: Acceptable) -> None:
+    """Refuses kinds of operation that this request can't carry, before anything runs."""
+    if prepared.kind is OperationKind.MUTATION and method == "GET":
+        # A link or an image must not change anything, whoever follows it.
+        raise Refusal(405, "METHOD_NOT_ALLOWED", "Mutations are sent by POST.", {"Allow": "POST"})
+    if prepared.kind is OperationKind.SUBSCRIPTION and not acceptable.event_stream:
+        raise Refusal(
+            400,
+            "SUBSCRIPTION_TRANSPORT_REQUIRED",
+            "A subscription has more than one result. Open a WebSocket here with the subprotocol"
+            " graphql-transport-ws, or accept text/event-stream.",
+        )

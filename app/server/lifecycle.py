@@ -1,0 +1,90 @@
+"""What is running, and how it ends when the server stops.
+
+The order of a stop: nothing new begins (`begin_drain`), running mutations finish, then sockets and
+event streams are ended, whose clients connect again elsewhere. A mutation that has begun also
+outlives its client: a closed laptop does not leave the client guessing about a half-run mutation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+from aiohttp import web
+
+T = TypeVar("T")
+EndConnection = Callable[[], object]
+
+_log = structlog.get_logger("scrollback.server")
+
+
+class Lifecycle:
+    """Keeps account of mutations and of long-lived connections of one application."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._mutations: set[asyncio.Task[Any]] = set()
+        self._connections: dict[asyncio.Task[Any], EndConnection] = {}
+
+    def begin_drain(self) -> None:
+        """From here on `/readyz` says no, and new operations are refused."""
+        self.draining = True
+
+    async def run_to_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs work that is not given up when the one who waits for it is cancelled."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._mutations.add(task)
+        task.add_done_callback(self._mutations.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_report_unseen_failure)
+            raise
+
+    @contextmanager
+    def connection(self, end: EndConnection) -> Iterator[None]:
+        """Counts the running task as a long-lived connection; `end` makes it end when stopping."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is served by a task")
+        self._connections[task] = end
+        try:
+            yield
+        finally:
+            del self._connections[task]
+
+    async def drain(self, drain_timeout: float, close_timeout: float) -> None:
+        """Finishes mutations and ends connections; returns when none is left.
+
+        Mutations get `drain_timeout` seconds, connections `close_timeout`; what is left then is
+        cancelled.
+        """
+        self.begin_drain()
+        await _finish(self._mutations, drain_timeout, "mutations")
+        for end in list(self._connections.values()):
+            end()
+        await _finish(self._connections.keys(), close_timeout, "connections")
+
+
+LIFECYCLE = web.AppKey("lifecycle", Lifecycle)
+
+
+async def _finish(tasks: Any, seconds: float, what: str) -> None:
+    """Waits for tasks, cancels those that take longer, and waits for these too."""
+    waiting = set(tasks)
+    if not waiting:
+        return
+    _, late = await asyncio.wait(waiting, timeout=seconds)
+    if late:
+        _log.warning("cancelled at shutdown", what=what, count=len(late))
+        for task in late:
+            task.cancel()
+        await asyncio.wait(late, timeout=1)
+
+
+def _report_unseen_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("operation failed after its client left", exc_info=error)

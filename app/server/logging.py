@@ -1,0 +1,89 @@
+"""Logs on standard error: JSON lines for machines, or text for a terminal.
+
+Every line carries the id of the request that it belongs to. Nothing here logs what a client sent
+beside the name of its operation: no variables, no documents, no message contents.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+def configure_logging(
+    log_format: LogFormat, level: str = "info", stream: BinaryIO | None = None
+) -> None:
+    """Sets up structlog and the standard library's logging for this process.
+
+    `level` is a name of the logging module in any case. `stream` takes UTF-8 bytes; standard
+    error when not given. Lines of libraries come out in the same shape. Raises ValueError for a
+    level that does not exist.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"no log level {level!r}: use debug, info, warning, error or critical")
+    stream = stream or sys.stderr.buffer
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderers: list[Processor] = (
+        [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_dump_line),
+        ]
+        if log_format is LogFormat.JSON
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+            _encode,
+        ]
+    )
+    structlog.configure(
+        processors=[*shared, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    handler = _LibraryHandler()
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(number, logging.WARNING))
+
+
+class _LibraryHandler(logging.Handler):
+    """Passes records of the standard library's logging on to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            log = structlog.get_logger(record.name)
+            exception = record.exc_info if record.exc_info and record.exc_info[0] else None
+            fields: dict[str, Any] = {"logger": record.name}
+            if exception:
+                fields["exc_info"] = exception
+            log.log(record.levelno, record.getMessage(), **fields)
+        except Exception:  # noqa: BLE001 - logging's own contract: a handler must not raise
+            self.handleError(record)
+
+
+def _dump_line(fields: Any, **_: Any) -> bytes:
+    return orjson.dumps(fields, default=repr)
+
+
+def _encode(_: Any, __: str, line: Any) -> bytes:
+    return str(line).encode(errors="backslashreplace")

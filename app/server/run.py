@@ -1,0 +1,93 @@
+"""Listening on an address, and stopping gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+from yarl import URL
+
+from app.server.application import OPTIONS
+from app.server.lifecycle import LIFECYCLE
+
+_KEEP_ALIVE_SECONDS = 75.0
+_HANDLER_SECONDS = 1.0
+
+_log = structlog.get_logger("scrollback.server")
+
+
+async def serve(
+    application: web.Application,
+    host: str,
+    port: int,
+    *,
+    on_listening: Callable[[str], None],
+) -> None:
+    """Serves until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process.
+
+    `port` 0 takes any free one; `on_listening` is given the base URL, such as
+    `http://127.0.0.1:8000`, once connections are accepted. Raises OSError when the address can't
+    be listened on. Must run in the main thread, where signals arrive.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def receive(signum: signal.Signals) -> None:
+        if stop.is_set():
+            _log.warning("stopped at once", signal=signum.name)
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+        _log.info("stopping", signal=signum.name)
+        stop.set()
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    try:
+        async with listening(application, host, port) as base_url:
+            for signum in signals:
+                loop.add_signal_handler(signum, receive, signum)
+            on_listening(base_url)
+            await stop.wait()
+    finally:
+        # Only here: while running operations finish, the second signal is listened for.
+        for signum in signals:
+            loop.remove_signal_handler(signum)
+
+
+@asynccontextmanager
+async def listening(application: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Accepts connections inside the block and gives its base URL; drains at the end."""
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        handler_cancellation=True,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        shutdown_timeout=_HANDLER_SECONDS,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield reachable_url(host, site.port)
+        application[LIFECYCLE].begin_drain()
+        await site.stop()
+        # Before the runner's own cleanup, which stops reading from sockets and so would never
+        # see a client's close frame.
+        await _drain(application)
+    finally:
+        await runner.cleanup()
+
+
+async def _drain(application: web.Application) -> None:
+    options = application[OPTIONS]
+    await application[LIFECYCLE].drain(options.drain_timeout, options.close_timeout)
+
+
+def reachable_url(host: str, port: int) -> str:
+    """Returns the URL under which a browser on this computer reaches a listening address."""
+    reachable = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
+    return str(URL.build(scheme="http", host=reachable, port=port))
