@@ -101,13 +101,13 @@ query NewestMessages($sessionId: ID!) {
               text
             }
             ... on ToolCallPart {
-              callId
+              toolCallId
               name
               arguments
             }
             ... on ToolResultPart {
-              callId
-              content
+              toolCallId
+              text
             }
           }
         }

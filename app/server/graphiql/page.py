@@ -21,7 +21,7 @@ _HERE = Path(__file__).parent
 _DIST = _HERE / "dist"
 _TEMPLATE = Template((_HERE / "page.html").read_text(encoding="utf-8"))
 _START = (_HERE / "start.js").read_text(encoding="utf-8")
-_ICON = "data:image/svg+xml," + quote((_HERE / "icon.svg").read_text(encoding="utf-8"))
+_ICON = "data:image/svg+xml," + quote((_HERE / "icon.svg").read_text("utf-8"), safe="")
 _FROM_CDN = (
     "Loading GraphiQL from a public network. Without a connection this page stays as it is; the"
     " API works all the same. Build GraphiQL's own files once, with Node, to have it offline:"

@@ -4,20 +4,41 @@ import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { GraphiQL } from "graphiql";
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
+import { Kind, parse } from "graphql";
 import { createClient } from "graphql-ws";
 
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const url = new URL(settings.endpoint, location.href).href;
 const socketUrl = new URL(settings.subscriptionEndpoint, location.href).href.replace(/^http/, "ws");
 
+// What GraphiQL knows of the operation lags behind the editor, so that whoever runs a tab as soon
+// as it is switched to would ask for the operation of the tab before: read it from the text.
+function named(operation) {
+  let document;
+  try {
+    document = parse(operation.query);
+  } catch {
+    return { operation }; // the server says where the syntax error is
+  }
+  const names = document.definitions
+    .filter(({ kind }) => kind === Kind.OPERATION_DEFINITION)
+    .map(({ name }) => name?.value);
+  if (names.length !== 1) return { operation, document };
+  return { operation: { ...operation, operationName: names[0] }, document };
+}
+
 // A client for each operation: the tab's headers go into its connection, and with no operation
 // left it closes. It does not retry, since that would start again at the variable's old cursor.
-const fetcher = (operation, { headers, documentAST } = {}) =>
-  createGraphiQLFetcher({
-    url,
-    enableIncrementalDelivery: false,
-    wsClient: createClient({ url: socketUrl, connectionParams: headers ?? {}, retryAttempts: 0 }),
-  })(operation, { headers, documentAST });
+function fetcher(request, { headers } = {}) {
+  const { operation, document } = named(request);
+  const wsClient = createClient({
+    connectionParams: headers ?? {},
+    retryAttempts: 0,
+    url: socketUrl,
+  });
+  const send = createGraphiQLFetcher({ enableIncrementalDelivery: false, url, wsClient });
+  return send(operation, { documentAST: document, headers });
+}
 
 const at = (value, path) => path.reduce((inner, key) => inner?.[key], value);
 
