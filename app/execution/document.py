@@ -13,7 +13,6 @@ from graphql import (
     OperationDefinitionNode,
     VariableDefinitionNode,
     parse,
-    validate,
 )
 from graphql.execution.collect_fields import FragmentDetails
 
@@ -27,7 +26,7 @@ from app.execution.errors import (
 )
 from app.execution.limits import QueryLimits, check_limits
 from app.execution.operation import OperationKind, Response
-from app.execution.strawberry_schema import VALIDATION_RULES
+from app.execution.validation import first_validation_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,9 @@ def read_document(source: str, schema: GraphQLSchema, limits: QueryLimits) -> Do
     exceeded = check_limits(syntax, limits)
     if exceeded is not None:
         return refusal(format_error(exceeded, str((exceeded.extensions or {})["code"])))
-    errors = validate(schema, syntax, VALIDATION_RULES, max_errors=1)
-    if errors:
-        return refusal(format_error(errors[0], VALIDATION_FAILED))
+    invalid = first_validation_error(schema, syntax)
+    if invalid is not None:
+        return refusal(format_error(invalid, VALIDATION_FAILED))
     return _document(syntax, schema, limits)
 
 

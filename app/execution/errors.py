@@ -28,6 +28,9 @@ INTERNAL = ShownError("Internal error", INTERNAL_ERROR)
 ReportError = Callable[[BaseException, Mapping[str, object]], None]
 """Takes an exception that no client may see, and where it happened, to be logged."""
 
+MESSAGE_LENGTH = 1_000
+"""Longer messages are cut: graphql-core repeats a client's value in full, whatever its size."""
+
 _TOO_LONG = "Syntax Error: Document contains more than "
 _SCALAR_FAILURE_START = ", but encountered error '"
 _SCALAR_FAILURE_END = "'; found"
@@ -41,7 +44,10 @@ def format_error(
     extensions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns an error as it goes over the wire, with its code under `extensions`."""
-    shown: dict[str, Any] = {"message": message or without_scalar_failure(error.message)}
+    text = message or without_scalar_failure(error.message)
+    if len(text) > MESSAGE_LENGTH:
+        text = text[:MESSAGE_LENGTH] + "…"
+    shown: dict[str, Any] = {"message": text}
     if error.locations:
         shown["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:

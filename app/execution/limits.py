@@ -53,7 +53,8 @@ class QueryLimits:
     timeout_seconds: float = 10.0
     """For a query, a mutation, the start of a subscription, and each event of its stream."""
     cached_documents: int = 1_000
-    cached_characters: int = 1_000_000
+    cached_characters: int = 250_000
+    """A parsed document takes some 50 bytes of memory a character, a dense one up to 300."""
     cached_document_characters: int = 20_000
     """A longer document is executed but not kept."""
 

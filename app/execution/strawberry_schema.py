@@ -11,7 +11,6 @@ from graphql import (
     OperationDefinitionNode,
     ValidationContext,
     VariableNode,
-    specified_rules,
 )
 from graphql.validation import ASTValidationRule
 from strawberry import Schema
@@ -50,11 +49,8 @@ class OneOfInputRule(OneOfInputValidationRule):
         super().validate_one_of(node, type)
 
 
-VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
-    *specified_rules,
-    MaybeNullValidationRule,
-    OneOfInputRule,
-)
+INPUT_RULES: tuple[type[ASTValidationRule], ...] = (MaybeNullValidationRule, OneOfInputRule)
+"""The rules that Strawberry adds to those of the specification."""
 
 
 def core_schema(schema: Schema) -> GraphQLSchema:
@@ -69,6 +65,3 @@ def core_schema(schema: Schema) -> GraphQLSchema:
             " build the schema without them."
         )
     return schema._schema
-
-
-__all__ = ["VALIDATION_RULES", "OneOfInputRule", "core_schema"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
 from app.execution.operation import Response
+from app.execution.running import AbandonedError
 
 
 class ResponseStream(AsyncGenerator[Response, None]):
@@ -42,6 +44,14 @@ class ResponseStream(AsyncGenerator[Response, None]):
         except StopAsyncIteration:
             await self.aclose()
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self.aclose()
+            failure = AbandonedError("The source of a subscription awaited what was cancelled.")
+            failure.__cause__ = error
+            return self._respond_to_failure(failure)
         except Exception as error:  # noqa: BLE001 - shown or reported by the response
             await self.aclose()
             return self._respond_to_failure(error)
