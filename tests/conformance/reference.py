@@ -8,7 +8,7 @@ is little that could be wrong.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, TypeVar
 
 from app.backends.protocol import (
@@ -22,7 +22,7 @@ from app.backends.protocol import (
 )
 from app.model.changes import Commit, Committed, CreateSession
 from app.model.errors import Conflict, InvalidInput, NotFound, ScrollbackError, StoreUnavailable
-from app.model.events import Event, LogRead, LogSlice
+from app.model.events import LogRead, LogSlice
 from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, SessionKey, UserId
 from app.model.message import Message, MessageScope
 from app.model.paging import (
@@ -62,11 +62,14 @@ class ReferenceStore:
                 return stored
         return None
 
-    def register(self, session: Session) -> None:
-        """Makes sure that whoever a session names is known."""
-        if session.owner_id is not None:
-            self.users.setdefault(session.owner_id, User(session.owner_id))
-        for agent_id in (session.agent_id, session.peer_agent_id):
+    def register(self, session: Session, messages: Collection[Message]) -> None:
+        """Makes sure that whoever a session and its messages name is known."""
+        senders = [message.sender for message in messages if message.sender is not None]
+        for user_id in (session.owner_id, *(sender.user_id for sender in senders)):
+            if user_id is not None:
+                self.users.setdefault(user_id, User(user_id))
+        named = (session.agent_id, session.peer_agent_id, *(one.agent_id for one in senders))
+        for agent_id in named:
             if agent_id is not None:
                 self.agents.setdefault(agent_id, Agent(agent_id))
         if session.profile_id is not None:
@@ -244,12 +247,12 @@ class ReferenceBackend:
         first = commit.changes[0] if commit.changes else None
         if isinstance(first, CreateSession):
             if scope.owner not in (None, first.owner_id):
-                raise NotFound("a session is made for an owner in scope only")
-            taken = self.store.sessions.get(commit.session_id)
-            holder = self.store.find(SessionKey(first.owner_id, first.key)) or taken
-            if holder:
-                return self.answer_existing(holder, first, scope)
-            draft = create_session(commit, first)
+                raise InvalidInput("a session is made for an owner in scope only")
+            former = self.store.sessions.get(commit.session_id)
+            holder = self.store.find(SessionKey(first.owner_id, first.key))
+            if holder or (former and former.session):
+                return self.answer_existing(holder or former, first, scope)
+            draft = create_session(commit, first, former)
         elif stored is None or stored.session is None:
             raise NotFound("there is no such session")
         else:
@@ -259,7 +262,7 @@ class ReferenceBackend:
         outcome = draft.carry_out(commit, lambda id: self.access(id, scope))
         self.store.sessions[commit.session_id] = draft
         if draft.session is not None:
-            self.store.register(draft.session)
+            self.store.register(draft.session, draft.messages.values())
         return outcome
 
     def replay(self, stored: StoredSession | None, commit: Commit) -> Committed | None:
@@ -279,9 +282,10 @@ class ReferenceBackend:
         )
 
     def answer_existing(
-        self, holder: StoredSession, create: CreateSession, scope: Scope
+        self, holder: StoredSession | None, create: CreateSession, scope: Scope
     ) -> Committed:
         """Answers a creation whose key or id is taken."""
+        assert holder is not None
         visible = holder.session if scope.owner in (None, holder.owner_id) else None
         same_key = visible is not None and visible.key == create.key
         if create.get_existing and same_key and visible and visible.owner_id == create.owner_id:
@@ -312,9 +316,7 @@ class ReferenceBackend:
         start = read.after.revision if read.after else 0
         if read.after and (read.after.epoch != top.epoch or start > top.revision):
             return LogSlice((), top, gap=True)
-        events: Iterable[Event] = stored.events
-        if stored.session is not None:
-            events = [event for event in stored.events if event.revision > start]
+        events = [event for event in stored.events if event.revision > start]
         return LogSlice(tuple(stored.told(event) for event in events)[: read.limit], top, False)
 
 

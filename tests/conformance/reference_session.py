@@ -107,8 +107,10 @@ class StoredSession:
     ) -> Committed:
         """Applies the changes of a commit in order; whoever called throws this away on an error."""
         for index, change in enumerate(commit.changes):
-            if self.session is None or (isinstance(change, CreateSession) and index > 0):
-                raise InvalidInput("a session is made first and deleted last")
+            if isinstance(change, CreateSession) and index > 0:
+                raise InvalidInput("a session is made by the first change of a commit")
+            if isinstance(change, DeleteSession) and len(commit.changes) > 1:
+                raise InvalidInput("a deletion is a commit of its own")
             if isinstance(change, CopyMessages):
                 self.copy_messages(commit, access(change.source_id), change.through)
             else:
@@ -191,7 +193,6 @@ class StoredSession:
         """Takes a message in."""
         assert self.session is not None
         self.messages[message.sequence] = message
-        self.numbered.append(message.sequence)
         self.session = replace(self.session, last_sequence=message.sequence)
         self.tell(EventKind.MESSAGE_ADDED, at, sequence=message.sequence)
 
@@ -199,10 +200,11 @@ class StoredSession:
         """Numbers and adds new messages."""
         for new in change.messages:
             assert self.session is not None
+            self.numbered.append(Sequence(self.session.last_sequence + 1))
             self.put(
                 Message(
                     session_id=self.id,
-                    sequence=Sequence(self.session.last_sequence + 1),
+                    sequence=self.numbered[-1],
                     role=new.role,
                     status=new.status,
                     parts=new.parts,
@@ -226,9 +228,12 @@ class StoredSession:
             raise InvalidInput("messages are copied into a new session only")
         if source is None or source.session is None:
             raise NotFound("there is no such session to copy from")
+        if through is not None:
+            source.require(through)
         for sequence, message in sorted(source.messages.items()):
             if through is None or sequence <= through:
                 self.put(replace(message, session_id=self.id), commit.at)
+                self.affected += 1
 
     def edit_message(self, change: EditMessage, at: Timestamp) -> None:
         """Replaces what is given of a message, if that changes it."""
@@ -271,17 +276,21 @@ class StoredSession:
             self.tell(EventKind.MESSAGES_ARCHIVED, at, data=data)
 
     def delete(self, at: Timestamp) -> None:
-        """Leaves a tombstone: the deletion, and the key of the commit that brought it."""
+        """Leaves a tombstone: the deletion, and the attempts that a client may yet repeat."""
         self.affected += len(self.messages)
         self.session = None
         self.messages = {}
         self.events = []
-        self.replays = {}
         self.tell(EventKind.SESSION_DELETED, at)
 
 
-def create_session(commit: Commit, change: CreateSession) -> StoredSession:
-    """Returns a new session that its commit has yet to be carried out on."""
+def create_session(
+    commit: Commit, change: CreateSession, former: StoredSession | None
+) -> StoredSession:
+    """Returns a new session that its commit has yet to be carried out on.
+
+    Attempts on a deleted session of the same id stay known.
+    """
     session = Session(
         id=commit.session_id,
         key=change.key,
@@ -308,4 +317,11 @@ def create_session(commit: Commit, change: CreateSession) -> StoredSession:
         epoch=change.epoch,
         revision=Revision(0),
     )
-    return StoredSession(commit.session_id, change.owner_id, change.epoch, Revision(0), session)
+    return StoredSession(
+        commit.session_id,
+        change.owner_id,
+        change.epoch,
+        Revision(0),
+        session,
+        replays=dict(former.replays) if former else {},
+    )

@@ -123,7 +123,7 @@ def settle(store: ReferenceStore, loading: dict[SessionId, StoredSession], damag
             sessions += 1 if session is not None else 0
             messages += len(incoming.messages)
             if session is not None:
-                store.register(session)
+                store.register(session, incoming.messages.values())
     return Loaded(sessions, messages, unchanged, tuple(conflicts), damages)
 
 
