@@ -194,11 +194,11 @@ class Commit:
 class Committed:
     """A commit that is durable.
 
-    `sequences` are the numbers of added or copied messages; `affected` counts messages that were
-    deleted or archived. `session` is the state right after the commit, or, for a replayed one,
-    the present state; None when the session is deleted. `replayed`: the idempotency key had been
-    used for the same request before, and this is that result. `existing`: `get_existing` found
-    a session, and nothing was changed.
+    `sequences` are the numbers of added messages; `affected` counts the messages that were
+    copied, deleted or archived. `session` is the state right after the commit, or, for a replayed
+    one, the present state; None when the session is deleted. `replayed`: the idempotency key had
+    been used for the same request before, and this is that result. `existing`: `get_existing`
+    found a session, and nothing was changed.
     """
 
     position: Position

@@ -1,4 +1,4 @@
-"""Names and numbers of things, each with a type of its own, so that none is mistaken for another."""
+"""Names and numbers of things, each with its own type, so that none is mistaken for another."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from app.model.identifiers import AgentId, ProfileId, Sequence, SessionId
 from app.model.message import MessageScope
+from app.model.session import Session
 from app.model.timestamps import Timestamp
 
 T = TypeVar("T")
@@ -99,6 +101,36 @@ class MessagePageRequest:
     messages: MessageScope = MessageScope.ACTIVE
 
 
+def cut_page(
+    items: Collection[T], limit: int, take: Take, *, before: bool, behind: bool
+) -> Page[T]:
+    """Returns the page of items read for a window: at most one more than `limit`, ascending.
+
+    `before` and `behind` tell whether something lies at or beyond the window's own bounds.
+    """
+    kept = tuple(items)
+    if len(kept) <= limit:
+        return Page(kept, before, behind)
+    if take is Take.FIRST:
+        return Page(kept[:limit], before, has_next=True)
+    return Page(kept[len(kept) - limit :], has_previous=True, has_next=behind)
+
+
+def session_bound(session: Session, order: SessionOrderField) -> SessionBound:
+    """Returns a session's place in an order."""
+    match order:
+        case SessionOrderField.LAST_ACTIVITY:
+            value: str = session.last_activity_at
+        case SessionOrderField.CREATED:
+            value = session.created_at
+        case SessionOrderField.TITLE:
+            value = title_order(session.title)
+    return SessionBound(value, session.id)
+
+
 def title_order(title: str | None) -> str:
-    """Returns what titles are ordered and searched by: case folded, empty for none."""
-    return (title or "").casefold()
+    """Returns what titles are ordered and searched by: case folded, empty for none.
+
+    At most 512 characters, which is what every dialect can index.
+    """
+    return (title or "").casefold()[:512]

@@ -1,0 +1,1 @@
+"""Storage in SQL databases: one set of tables, small modules where dialects differ."""

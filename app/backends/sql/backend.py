@@ -1,0 +1,72 @@
+"""The SQL backend: reading, writing, moving and examining put together over two engines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+
+from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
+from app.backends.sql import check, transfer
+from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.read import SqlReader
+from app.backends.sql.tables import sessions
+from app.backends.sql.writer import Writer
+from app.model.changes import Commit, Committed
+from app.model.errors import ScrollbackError
+from app.model.identifiers import SessionId
+from app.model.records import Loaded, Record
+
+
+class SqlBackend(SqlReader):
+    """A store in an SQL database; satisfies `app.backends.protocol.Backend`."""
+
+    def __init__(
+        self, reading: AsyncEngine, writing: AsyncEngine, committing: Engine, gate: WriterGate
+    ) -> None:
+        super().__init__(async_sessionmaker(reading, expire_on_commit=False))
+        self._reading = reading
+        self._writer = Writer(committing, writing, gate)
+        self.engines = (reading.sync_engine, writing.sync_engine, committing)
+        """Every engine that runs statements, for those who count them."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            name="sqlite",
+            durable=Support(supported=True),
+            several_processes=Support(supported=True),
+        )
+
+    async def commit(
+        self, commits: Sequence[Commit], scope: Scope
+    ) -> Sequence[Committed | ScrollbackError]:
+        return await self._writer.commit(commits, scope)
+
+    def export(self, scope: Scope, *, after: SessionId | None = None) -> AsyncIterator[Record]:
+        return transfer.export(self._reading, scope, after=after)
+
+    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+        return await transfer.load(self._writer, records)
+
+    async def ready(self) -> Readiness:
+        try:
+            async with self._reading.connect() as connection:
+                await connection.execute(select(sessions.c.id).limit(1))
+        except SQLAlchemyError:
+            return Readiness(ready=False, detail="the store does not answer")
+        return Readiness(ready=True, detail="the store answers")
+
+    def check(self) -> AsyncIterator[Finding]:
+        return check.check(self._reading)
+
+    async def repair(self) -> int:
+        async with self._writer.transaction() as connection:
+            return await check.repair(connection)
+
+    async def close(self) -> None:
+        # Readers first: the last connection to close checkpoints, and that must hold the gate.
+        await self._reading.dispose()
+        await self._writer.close()

@@ -1,0 +1,190 @@
+"""Examining a whole store: counters against recounts, the log for gaps, the database itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.backends.protocol import Finding, Severity
+from app.backends.sql.dialects import sqlite
+from app.backends.sql.tables import damages, events, messages, sessions
+
+_NAMED = 10
+"""How many sessions a finding names."""
+
+_MINE = messages.c.session_id == sessions.c.id
+_LAST = (
+    select(messages.c.created_at)
+    .where(_MINE)
+    .order_by(messages.c.sequence.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_RECOUNTS: dict[str, ColumnElement[object]] = {
+    "message_count": select(func.count()).where(_MINE).scalar_subquery(),
+    "archived_message_count": select(func.count(messages.c.archived_at))
+    .where(_MINE)
+    .scalar_subquery(),
+    "last_message_at": _LAST,
+    "last_activity_at": func.coalesce(_LAST, sessions.c.created_at),
+    "preview": select(messages.c.preview)
+    .where(_MINE, messages.c.preview.is_not(None))
+    .order_by(messages.c.sequence.desc())
+    .limit(1)
+    .scalar_subquery(),
+}
+_DRIFTED = or_(*[sessions.c[name].is_distinct_from(value) for name, value in _RECOUNTS.items()])
+
+
+async def check(engine: AsyncEngine) -> AsyncIterator[Finding]:
+    """Yields what is to be said of the store; see `Backend.check`."""
+    version = sqlite.sqlite_version()
+    if version < sqlite.WAL_RESET_FIXED:
+        yield Finding(
+            Severity.WARNING,
+            "SQLITE_VERSION",
+            f"SQLite {'.'.join(map(str, version))} can lose data when a program that is not "
+            "Scrollback checkpoints the write-ahead log of this store",
+            "Use SQLite 3.51.3 or newer, or let no other program write to the store's file.",
+        )
+    async with engine.connect() as connection:
+        broken = [
+            row[0]
+            for row in await connection.exec_driver_sql("PRAGMA quick_check(10)")
+            if row[0] != "ok"
+        ]
+        if broken:
+            yield Finding(
+                Severity.ERROR,
+                "DATABASE_DAMAGED",
+                f"SQLite finds the file damaged: {'; '.join(broken)}",
+                "Restore the newest backup, or run `scrollback export` to save what can be read.",
+            )
+        for finding in [
+            await _counters(connection),
+            await _log(connection),
+            await _sequences(connection),
+            await _archive(connection),
+            await _orphans(connection),
+            await _damages(connection),
+        ]:
+            if finding is not None:
+                yield finding
+
+
+async def _counters(connection: AsyncConnection) -> Finding | None:
+    return await _sessions_with(
+        connection,
+        select(sessions.c.id).where(_DRIFTED),
+        "COUNTERS_DRIFTED",
+        "have counters that differ from a recount",
+        "Run `scrollback doctor --repair`, which sets them to the recount.",
+    )
+
+
+async def _log(connection: AsyncConnection) -> Finding | None:
+    logged = (
+        select(
+            events.c.session_id,
+            func.count().label("count"),
+            func.max(events.c.revision).label("top"),
+        )
+        .group_by(events.c.session_id)
+        .subquery()
+    )
+    wrong = or_(
+        func.coalesce(logged.c.count, 0) != sessions.c.revision,
+        func.coalesce(logged.c.top, 0) != sessions.c.revision,
+    )
+    return await _sessions_with(
+        connection,
+        select(sessions.c.id).outerjoin(logged, logged.c.session_id == sessions.c.id).where(wrong),
+        "LOG_GAP",
+        "have an event log with a gap",
+        "Their watchers may have missed changes: restore a backup, or fork these sessions.",
+    )
+
+
+async def _sequences(connection: AsyncConnection) -> Finding | None:
+    highest = select(func.max(messages.c.sequence)).where(_MINE).scalar_subquery()
+    return await _sessions_with(
+        connection,
+        select(sessions.c.id).where(highest > sessions.c.last_sequence),
+        "SEQUENCE_BEHIND",
+        "would number their next message twice",
+        "Stop writing to the store and restore a backup.",
+    )
+
+
+async def _archive(connection: AsyncConnection) -> Finding | None:
+    misplaced = select(messages.c.sequence).where(
+        _MINE,
+        or_(
+            and_(
+                messages.c.archived_at.is_(None),
+                messages.c.sequence <= sessions.c.archived_through,
+            ),
+            and_(
+                messages.c.archived_at.is_not(None),
+                messages.c.sequence > sessions.c.archived_through,
+            ),
+        ),
+    )
+    return await _sessions_with(
+        connection,
+        select(sessions.c.id).where(misplaced.exists()),
+        "ARCHIVE_BORDER",
+        "have archived and active messages on the wrong side of their border",
+        "Restore a backup, or export these sessions and import them again.",
+    )
+
+
+async def _orphans(connection: AsyncConnection) -> Finding | None:
+    orphans = 0
+    for table in (messages, events):
+        orphans += (
+            await connection.scalar(
+                select(func.count())
+                .select_from(table)
+                .where(table.c.session_id.not_in(select(sessions.c.id)))
+            )
+            or 0
+        )
+    if not orphans:
+        return None
+    return Finding(
+        Severity.ERROR,
+        "ORPHANS",
+        f"{orphans} messages or events belong to no session",
+        "Something other than Scrollback changed the store: restore a backup.",
+    )
+
+
+async def _damages(connection: AsyncConnection) -> Finding | None:
+    kept = await connection.scalar(select(func.count()).select_from(damages))
+    if not kept:
+        return None
+    return Finding(
+        Severity.INFO,
+        "DAMAGE_KEPT",
+        f"{kept} damaged records of imported files are kept as they came",
+        "Run `scrollback export` and look at the records of type damage.",
+    )
+
+
+async def _sessions_with(
+    connection: AsyncConnection, statement: Select[str], code: str, fault: str, remedy: str
+) -> Finding | None:
+    found = (await connection.scalars(statement.order_by(sessions.c.id))).all()
+    if not found:
+        return None
+    named = ", ".join(found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
+    return Finding(Severity.ERROR, code, f"{len(found)} sessions {fault}: {named}", remedy)
+
+
+async def repair(connection: AsyncConnection) -> int:
+    """Sets drifted counters to their recount; returns how many sessions were mended."""
+    result = await connection.execute(update(sessions).where(_DRIFTED).values(_RECOUNTS))
+    return int(result.rowcount)

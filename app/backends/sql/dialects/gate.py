@@ -1,0 +1,76 @@
+"""A lock between processes that write to one SQLite file.
+
+SQLite lets one connection write at a time and leaves the others to poll, which starves some of
+them; and SQLite before 3.51.3 can lose a committed transaction when one process resets the
+write-ahead log while another checkpoints. Behind this gate neither can happen among our own
+processes: writing and checkpointing are done by who holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.model.errors import StoreUnavailable
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - no flock on Windows, where SQLite's own lock remains
+    fcntl = None  # type: ignore[assignment]
+
+_FIRST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.02
+
+
+class WriterGate:
+    """The gate of one store. Within a process it is taken by one task at a time."""
+
+    def __init__(self, path: Path, *, patience: float = 30.0) -> None:
+        """`patience` is how many seconds to wait for other processes."""
+        self._path = path
+        self._patience = patience
+        self._descriptor: int | None = None
+        self._inside = asyncio.Lock()
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Holds the gate. Raises `StoreUnavailable` when others keep it past our patience."""
+        async with self._inside:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            await self._lock(self._descriptor)
+            try:
+                yield
+            finally:
+                if fcntl is not None:
+                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    async def _lock(self, descriptor: int) -> None:
+        if fcntl is None:
+            return
+        pause = _FIRST_PAUSE
+        give_up = time.monotonic() + self._patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise StoreUnavailable(
+                        "another process has been writing to the store for "
+                        f"{self._patience:.0f} seconds; try again when it is done"
+                    ) from None
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return
+
+    def close(self) -> None:
+        """Lets go of the lock file; the file itself stays, since others may have it open."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

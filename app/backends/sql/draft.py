@@ -1,0 +1,151 @@
+"""A session while a commit is being carried out: its counters, and the rows still to be written.
+
+Events and added messages are collected and written in one statement each; everything else of a
+commit reads and writes in between, so added messages are written before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from app.backends.sql.rows import encode_json, from_session
+from app.backends.sql.tables import events, messages, sessions
+from app.model.events import EventKind
+from app.model.identifiers import Position, Revision, Sequence
+from app.model.session import Session
+from app.model.timestamps import Timestamp
+
+_MESSAGES = messages.c.session_id == bindparam("of")
+
+# Both walk the primary key from its end.
+_LAST_CREATED = (
+    select(messages.c.created_at).where(_MESSAGES).order_by(messages.c.sequence.desc()).limit(1)
+)
+_LAST_PREVIEW = (
+    select(messages.c.preview)
+    .where(_MESSAGES, messages.c.preview.is_not(None))
+    .order_by(messages.c.sequence.desc())
+    .limit(1)
+)
+_COUNTS = select(
+    func.count(),
+    func.count(messages.c.archived_at),
+    func.coalesce(func.max(messages.c.sequence), 0),
+).where(_MESSAGES)
+
+
+class SessionDraft:
+    """The state of one session inside the transaction of a commit."""
+
+    def __init__(
+        self, connection: Connection, session: Session, archived_through: int, at: Timestamp
+    ) -> None:
+        self.connection = connection
+        self.session = session
+        self.archived_through = archived_through
+        self.at = at
+        self.affected = 0
+        self.first_sequence = 0
+        self.added = 0
+        self._before = from_session(session, archived_through=archived_through)
+        self._events: list[dict[str, Any]] = []
+        self._messages: list[dict[str, Any]] = []
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that name the session in a statement."""
+        return {"of": self.session.id}
+
+    @property
+    def position(self) -> Position:
+        """The end of the log, with what this commit adds."""
+        return self.session.position
+
+    @property
+    def sequences(self) -> range:
+        """The numbers of the messages that this commit added."""
+        return range(self.first_sequence, self.first_sequence + self.added)
+
+    def record(
+        self,
+        kind: EventKind,
+        *,
+        sequence: Sequence | None = None,
+        data: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> None:
+        """Adds an event, and sets the session's fields that it changed."""
+        revision = Revision(self.session.revision + 1)
+        self.session = replace(self.session, revision=revision, updated_at=self.at, **changes)
+        self._events.append(
+            {
+                "session_id": self.session.id,
+                "revision": revision,
+                "kind": kind.value,
+                "at": self.at,
+                "sequence": sequence,
+                "data": encode_json(data) if data is not None else None,
+            }
+        )
+
+    def add_message(self, row: dict[str, Any]) -> None:
+        """Numbers a message, and counts it. `row` lacks session and sequence only."""
+        sequence = Sequence(self.session.last_sequence + 1)
+        row["session_id"] = self.session.id
+        row["sequence"] = sequence
+        self._messages.append(row)
+        self.first_sequence = self.first_sequence or sequence
+        self.added += 1
+        created_at = row["created_at"]
+        self.record(
+            EventKind.MESSAGE_ADDED,
+            sequence=sequence,
+            last_sequence=sequence,
+            message_count=self.session.message_count + 1,
+            last_message_at=created_at,
+            last_activity_at=created_at,
+            preview=self.session.preview if row["preview"] is None else row["preview"],
+        )
+
+    def write_messages(self) -> None:
+        """Writes the messages added so far, so that statements see them."""
+        if self._messages:
+            self.connection.execute(insert(messages), self._messages)
+            self._messages = []
+
+    def write_events(self) -> None:
+        """Writes the events recorded so far."""
+        if self._events:
+            self.connection.execute(insert(events), self._events)
+            self._events = []
+
+    def recount_last(self) -> dict[str, Any]:
+        """Returns the fields of the session that depend on its last messages, read anew."""
+        last = self.connection.execute(_LAST_CREATED, self.key).scalar()
+        return {
+            "last_message_at": last,
+            "last_activity_at": last or self.session.created_at,
+            "preview": self.connection.execute(_LAST_PREVIEW, self.key).scalar(),
+        }
+
+    def count_messages(self) -> tuple[int, int, int]:
+        """Returns how many messages there are, how many archived, and the highest sequence."""
+        self.write_messages()
+        total, archived, highest = self.connection.execute(_COUNTS, self.key).one()
+        return total, archived, highest
+
+    def write(self) -> None:
+        """Writes what is left: the messages, the log, and the changed columns of the session."""
+        self.write_messages()
+        self.write_events()
+        after = from_session(self.session, archived_through=self.archived_through)
+        changed = {name: value for name, value in after.items() if value != self._before[name]}
+        if changed:
+            self.connection.execute(
+                update(sessions).where(sessions.c.id == self.session.id).values(changed)
+            )
+            self._before = after

@@ -1,0 +1,216 @@
+"""The changes of a session's messages, each with its counters and its event."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, func, insert, literal, select, update
+
+from app.backends.protocol import Scope
+from app.backends.sql.dialects import insert_missing
+from app.backends.sql.draft import SessionDraft
+from app.backends.sql.rows import (
+    MESSAGE_COLUMNS,
+    encode_json,
+    from_message,
+    owner_to_column,
+    to_message,
+)
+from app.backends.sql.tables import agents, events, messages, sessions, users
+from app.model.changes import CopyMessages, EditMessage
+from app.model.errors import NotFound
+from app.model.events import EventKind
+from app.model.identifiers import Revision, Sequence
+from app.model.message import NewMessage
+from app.model.parts import encode_parts
+from app.model.timestamps import Timestamp
+
+
+def add_messages(draft: SessionDraft, added: tuple[NewMessage, ...]) -> None:
+    """Adds messages at the end."""
+    for message in added:
+        draft.add_message(_new_row(message, draft.at))
+    senders = [message.sender for message in added if message.sender is not None]
+    people = [{"id": sender.user_id} for sender in senders if sender.user_id is not None]
+    programs = [{"id": sender.agent_id} for sender in senders if sender.agent_id is not None]
+    insert_missing(draft.connection, users, people)
+    insert_missing(draft.connection, agents, programs)
+
+
+def _new_row(message: NewMessage, at: Timestamp) -> dict[str, Any]:
+    sender = message.sender
+    return {
+        "role": message.role.value,
+        "status": message.status.value,
+        "parts": encode_parts(message.parts),
+        "preview": message.preview,
+        "sender_name": sender.name if sender else None,
+        "sender_user_id": sender.user_id if sender else None,
+        "sender_agent_id": sender.agent_id if sender else None,
+        "model": message.model,
+        "usage": None if message.usage is None else encode_json(message.usage),
+        "metadata": encode_json(message.metadata),
+        "created_at": message.created_at or at,
+        "edited_at": None,
+        "archived_at": None,
+    }
+
+
+def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> None:
+    """Copies another session's messages, with their numbers, and an event for each."""
+    connection = draft.connection
+    source = select(sessions.c.archived_through).where(sessions.c.id == change.source_id)
+    if scope.owner is not None:
+        source = source.where(sessions.c.owner_id == owner_to_column(scope.owner))
+    archived_through = connection.execute(source).scalar()
+    if archived_through is None:
+        raise NotFound("no such session to copy from")
+    copied = messages.c.session_id == change.source_id
+    if change.through is not None:
+        _require_message(draft, change.source_id, change.through)
+        copied &= messages.c.sequence <= change.through
+    columns = [column for column in MESSAGE_COLUMNS if column is not messages.c.session_id]
+    connection.execute(
+        insert(messages).from_select(
+            ["session_id", *[column.name for column in columns]],
+            select(literal(draft.session.id), *columns).where(copied),
+        )
+    )
+    total, archived, highest = draft.count_messages()
+    if not total:
+        return
+    draft.write_events()
+    revision = draft.session.revision
+    connection.execute(
+        insert(events).from_select(
+            ["session_id", "revision", "kind", "at", "sequence"],
+            select(
+                literal(draft.session.id),
+                literal(revision) + func.row_number().over(order_by=messages.c.sequence),
+                literal(EventKind.MESSAGE_ADDED.value),
+                literal(draft.at),
+                messages.c.sequence,
+            ).where(messages.c.session_id == draft.session.id),
+        )
+    )
+    draft.affected += total
+    draft.archived_through = min(archived_through, highest)
+    draft.session = replace(
+        draft.session,
+        revision=Revision(revision + total),
+        last_sequence=Sequence(highest),
+        message_count=total,
+        archived_message_count=archived,
+        **draft.recount_last(),
+    )
+
+
+def edit_message(draft: SessionDraft, change: EditMessage) -> None:
+    """Replaces what is given of a message."""
+    draft.write_messages()
+    mine = (
+        messages.c.session_id == draft.session.id,
+        messages.c.sequence == change.sequence,
+    )
+    row = draft.connection.execute(select(*MESSAGE_COLUMNS).where(*mine)).one_or_none()
+    if row is None:
+        raise _no_such_message()
+    before = to_message(row)
+    given: dict[str, Any] = {
+        name: value
+        for name in ("parts", "status", "model", "usage", "metadata")
+        if (value := getattr(change, name)) is not None
+    }
+    if change.parts is not None:
+        given["preview"] = change.preview
+    if all(getattr(before, name) == value for name, value in given.items()):
+        return
+    after = from_message(replace(before, edited_at=draft.at, **given))
+    draft.connection.execute(
+        update(messages).where(*mine).values({name: after[name] for name in [*given, "edited_at"]})
+    )
+    draft.record(EventKind.MESSAGE_EDITED, sequence=change.sequence, **draft.recount_last())
+
+
+def delete_message(draft: SessionDraft, sequence: Sequence) -> None:
+    """Deletes one message."""
+    draft.write_messages()
+    removed = draft.connection.execute(
+        delete(messages).where(
+            messages.c.session_id == draft.session.id, messages.c.sequence == sequence
+        )
+    ).rowcount
+    if not removed:
+        raise _no_such_message()
+    draft.affected += 1
+    archived = sequence <= draft.archived_through
+    draft.record(
+        EventKind.MESSAGE_DELETED,
+        sequence=sequence,
+        message_count=draft.session.message_count - 1,
+        archived_message_count=draft.session.archived_message_count - archived,
+        **draft.recount_last(),
+    )
+
+
+def truncate_messages(draft: SessionDraft, after: Sequence) -> None:
+    """Deletes every message after one."""
+    draft.write_messages()
+    if after:
+        _require_message(draft, draft.session.id, after)
+    removed = draft.connection.execute(
+        delete(messages).where(
+            messages.c.session_id == draft.session.id, messages.c.sequence > after
+        )
+    ).rowcount
+    if not removed:
+        return
+    draft.affected += removed
+    left = draft.session.message_count - removed
+    draft.record(
+        EventKind.MESSAGES_TRUNCATED,
+        data={"after": after, "count": removed},
+        message_count=left,
+        # Cut inside the archive, what is left is archived, all of it.
+        archived_message_count=min(left, draft.session.archived_message_count),
+        **draft.recount_last(),
+    )
+
+
+def archive_messages(draft: SessionDraft, through: Sequence) -> None:
+    """Archives every active message up to and with one."""
+    draft.write_messages()
+    _require_message(draft, draft.session.id, through)
+    archived = draft.connection.execute(
+        update(messages)
+        .where(
+            messages.c.session_id == draft.session.id,
+            messages.c.sequence > draft.archived_through,
+            messages.c.sequence <= through,
+        )
+        .values(archived_at=draft.at)
+    ).rowcount
+    if not archived:
+        return
+    draft.affected += archived
+    draft.archived_through = through
+    draft.record(
+        EventKind.MESSAGES_ARCHIVED,
+        data={"through": through, "count": archived},
+        archived_message_count=draft.session.archived_message_count + archived,
+    )
+
+
+def _require_message(draft: SessionDraft, session_id: str, sequence: Sequence) -> None:
+    found = draft.connection.execute(
+        select(literal(1)).where(
+            messages.c.session_id == session_id, messages.c.sequence == sequence
+        )
+    ).scalar()
+    if found is None:
+        raise _no_such_message()
+
+
+def _no_such_message() -> NotFound:
+    return NotFound("no such message")

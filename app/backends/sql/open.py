@@ -1,0 +1,118 @@
+"""Opening a store in an SQLite file: looked at before anything is changed, then brought forward."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+from app.backends.sql import migrations
+from app.backends.sql.backend import SqlBackend
+from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.dialects.sqlite import (
+    APPLICATION_ID,
+    create_committer,
+    create_reader,
+    create_writer,
+)
+from app.model.errors import StoreUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """Which version a store had (None: it was empty), and which it has."""
+
+    before: str | None
+    after: str
+
+
+async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrated]:
+    """Opens the store in a file, creating it where it is missing.
+
+    With `migrate`, its tables are brought to the newest version under the writer's gate. Raises
+    `StoreUnusable` for a file that is no store, can't be written, is of a newer version, or,
+    without `migrate`, of an older one.
+    """
+    _check_path(path)
+    reader, writer = create_reader(path), create_writer(path)
+    gate = WriterGate(path.with_name(path.name + ".gate"))
+    try:
+        before = None
+        if _holds_something(path):
+            async with reader.connect() as connection:
+                before = await connection.run_sync(_version, path)
+        if before != migrations.HEAD:
+            _require_permission(path, before, migrate=migrate)
+            async with gate.hold(), writer.begin() as connection:
+                before = await connection.run_sync(_migrate, path)
+    except BaseException as error:
+        await reader.dispose()
+        await writer.dispose()
+        gate.close()
+        if isinstance(error, DBAPIError):
+            raise _unusable(path, error) from error
+        raise
+    backend = SqlBackend(reader, writer, create_committer(path), gate)
+    return backend, Migrated(before, migrations.HEAD)
+
+
+def _check_path(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise StoreUnusable(f"the folder {path.parent} does not exist: create it first")
+    if path.is_dir():
+        raise StoreUnusable(f"{path} is a folder; name a file in it, like {path / 'scrollback.db'}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise StoreUnusable(f"{path} can't be written by this user: change its permissions")
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _require_permission(path: Path, before: str | None, *, migrate: bool) -> None:
+    if not migrate:
+        raise StoreUnusable(
+            f"the store {path} is of version {before or 'none'}, this program writes "
+            f"{migrations.HEAD}: run `scrollback migrate`"
+        )
+
+
+def _version(connection: Connection, path: Path) -> str | None:
+    marked = connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
+    if not marked:
+        if inspect(connection).get_table_names():
+            raise StoreUnusable(
+                f"{path} is an SQLite database of something else; name another file"
+            )
+        return None
+    version = migrations.current_version(connection)
+    if version in (None, migrations.HEAD):
+        return version
+    if version not in migrations.known_versions():
+        raise StoreUnusable(
+            f"the store {path} is of version {version}, written by a newer Scrollback; "
+            f"this one knows {migrations.HEAD}: upgrade Scrollback"
+        )
+    return version
+
+
+def _migrate(connection: Connection, path: Path) -> str | None:
+    # Looked at again behind the gate: another process may have been here first.
+    before = _version(connection, path)
+    migrations.upgrade(connection)
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    return before
+
+
+def _unusable(path: Path, error: DBAPIError) -> StoreUnusable:
+    cause = str(error.orig)
+    if "not a database" in cause:
+        return StoreUnusable(f"{path} is not an SQLite database; name another file")
+    if "readonly" in cause or "unable to open" in cause:
+        return StoreUnusable(f"{path} can't be opened for writing: check its permissions")
+    if "locked" in cause:
+        return StoreUnusable(f"{path} is locked by another program: stop it, or try again later")
+    return StoreUnusable(f"{path} can't be opened: {cause}")
