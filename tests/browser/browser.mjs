@@ -37,6 +37,18 @@ export async function showTab(page, name) {
   await page.locator(".graphiql-query-editor").getByText(name, { exact: true }).waitFor();
 }
 
+/** Types headers into the tab in front, which its operations are then sent with. */
+export async function setHeaders(page, headers) {
+  await page.getByRole("button", { name: "Headers", exact: true }).click();
+  await typeInto(page, ".graphiql-editor-tool", JSON.stringify(headers));
+}
+
+/** Types into the editor that is shown within `container`, a selector. */
+export async function typeInto(page, container, text) {
+  await page.locator(`${container} .monaco-editor:visible`).first().click();
+  await page.keyboard.type(text);
+}
+
 /** Runs the tab in front and waits for a result that matches; answers the text shown. */
 export async function run(page, expected) {
   await page.getByRole("button", { name: /^Execute query/ }).click();

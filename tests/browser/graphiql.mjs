@@ -1,16 +1,24 @@
 // Visits GraphiQL as a person would: `node graphiql.mjs URL`. Prints one JSON object of what was
 // seen, for the caller to judge; leaves with a failure where something awaited never came.
-import { launch, open, run, showTab, shown } from "./browser.mjs";
+import { launch, open, run, setHeaders, showTab, shown, typeInto } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
-const seen = { origins: [], problems: [], workers: [], sockets: [] };
+const seen = { origins: [], problems: [], workers: [], sockets: [], sentHeaders: [] };
 
 function observe(page) {
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
     if (protocol !== "data:") seen.origins.push(origin);
+    const probe = request.headers()["x-probe"];
+    if (probe !== undefined) seen.sentHeaders.push(probe);
   });
-  page.on("websocket", (socket) => seen.sockets.push(new URL(socket.url()).host));
+  page.on("websocket", (socket) => {
+    seen.sockets.push(new URL(socket.url()).host);
+    socket.on("framesent", ({ payload }) => {
+      const { type, payload: parameters } = JSON.parse(payload);
+      if (type === "connection_init") seen.sentHeaders.push(parameters["x-probe"]);
+    });
+  });
   page.on("worker", (worker) => seen.workers.push(new URL(worker.url()).pathname));
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) seen.problems.push(message.text());
@@ -38,21 +46,23 @@ try {
   seen.documentation = await watcher.locator(".graphiql-doc-explorer-content").innerText();
 
   await showTab(watcher, "SessionEvents");
+  await setHeaders(watcher, { "x-probe": "by socket" });
   seen.subscribed = await run(watcher, /"sessionEvents"[^]*"CaughtUp"/);
   await showTab(writer, "AddMessages");
+  await setHeaders(writer, { "x-probe": "by HTTP" });
   seen.mutation = await run(writer, /"addMessages"[^]*"userErrors": \[\]/);
   seen.event = await shown(watcher, /"sessionEvents"[^]*"__typename": "Message/);
 
   // Both languages are checked in workers, against the schema read above.
   await writer.getByRole("button", { name: "New tab" }).click();
+  await writer.getByRole("button", { name: "Variables", exact: true }).click();
   seen.marked = [];
-  for (const [editor, typed] of [
-    ["graphiql-query-editor", "{ thisFieldIsInNoSchema"],
-    ["graphiql-editor-tool", "{ noQuotes: 1"],
+  for (const [editor, mistake] of [
+    [".graphiql-query-editor", "{ thisFieldIsInNoSchema"],
+    [".graphiql-editor-tool", "{ noQuotes: 1"],
   ]) {
-    await writer.locator(`.${editor} .monaco-editor`).first().click();
-    await writer.keyboard.type(typed);
-    await writer.locator(`.${editor} .squiggly-error`).first().waitFor();
+    await typeInto(writer, editor, mistake);
+    await writer.locator(`${editor} .squiggly-error`).first().waitFor();
     seen.marked.push(editor);
   }
 } finally {

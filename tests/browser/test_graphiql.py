@@ -118,7 +118,7 @@ def test_the_documentation_lists_the_root_types(seen: dict[str, Any]) -> None:
 
 
 def test_the_editors_mark_mistakes_from_workers_of_our_own(seen: dict[str, Any]) -> None:
-    assert seen["marked"] == ["graphiql-query-editor", "graphiql-editor-tool"]
+    assert seen["marked"] == [".graphiql-query-editor", ".graphiql-editor-tool"]
     names = [Path(path).name.split(".")[0] for path in seen["workers"]]
     assert names == ["editor", "graphql", "json"]
     assert {str(Path(path).parent) for path in seen["workers"]} == {"/graphql/assets"}
@@ -128,3 +128,7 @@ def test_what_one_window_adds_arrives_in_the_subscription_of_another(seen: dict[
     assert '"CaughtUp"' in seen["subscribed"]
     assert '"Hello from GraphiQL"' in seen["mutation"]
     assert '"CaughtUp"' not in seen["event"]
+
+
+def test_headers_of_a_tab_go_with_its_request_and_into_its_socket(seen: dict[str, Any]) -> None:
+    assert seen["sentHeaders"] == ["by socket", "by HTTP"]
