@@ -1,0 +1,38 @@
+"""What a list of sessions shows of a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from app.model.message import MessageRole
+from app.model.parts import Part, TextPart
+
+PREVIEW_LENGTH = 120
+"""The longest preview, in characters, its ellipsis included."""
+
+_SPOKEN = frozenset({MessageRole.USER, MessageRole.ASSISTANT})
+_WORD = re.compile(r"\S+")
+
+
+def preview_of(role: MessageRole, parts: Iterable[Part]) -> str | None:
+    """Returns the first text of a message with its white space folded, cut at 120 characters.
+
+    None for a role that is not part of the conversation proper, and where there are no words.
+    """
+    if role not in _SPOKEN:
+        return None
+    for part in parts:
+        if isinstance(part, TextPart) and (preview := _folded(part.text)):
+            return preview
+    return None
+
+
+def _folded(text: str) -> str:
+    """Folds no more of a long text than is shown of it."""
+    folded = ""
+    for word in _WORD.finditer(text):
+        folded = f"{folded} {word[0]}" if folded else word[0]
+        if len(folded) > PREVIEW_LENGTH:
+            return folded[: PREVIEW_LENGTH - 1].rstrip() + "…"
+    return folded
