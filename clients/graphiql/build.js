@@ -1,9 +1,11 @@
 // Bundles GraphiQL for the server to serve: `npm ci && npm run build`. Everything it needs at run
 // time is in the output, so that the page works without a network. The output is replaced as a
 // whole once it is complete: a server started meanwhile sees the old bundle or the new one.
-import { chmod, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import zlib from "node:zlib";
 import { build } from "esbuild";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -49,6 +51,19 @@ async function bundle(directory, entryPoints, options = {}) {
   return written;
 }
 
+const gzip = promisify(zlib.gzip);
+
+/** Lays a gzipped copy beside every file of code, which the server sends where it is accepted. */
+async function compress(directory) {
+  const code = (await readdir(directory)).filter((file) => /\.(js|css)$/.test(file));
+  await Promise.all(
+    code.map(async (file) => {
+      const packed = await gzip(await readFile(path.join(directory, file)), { level: 9 });
+      await writeFile(path.join(directory, `${file}.gz`), packed);
+    }),
+  );
+}
+
 const directory = await mkdtemp(path.join(here, "node_modules", ".dist-"));
 try {
   const names = await bundle(directory, Object.values(workers).map((file) => `node_modules/${file}`));
@@ -64,6 +79,7 @@ try {
       splitting: true,
     },
   );
+  await compress(directory);
   const manifest = { "app.js": app.get("src/main.js"), "app.css": app.get("src/main.js css") };
   await writeFile(path.join(directory, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   await chmod(directory, 0o755); // mkdtemp keeps it to its owner; the server may be another user
