@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-_ID = String(128)
+_ID = String(200)
 _TIMESTAMP = String(27)
 
 users = Table(
@@ -59,7 +59,7 @@ sessions = Table(
     Column("title", Text),
     Column("title_order", String(512), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("channel", String(64)),
+    Column("channel", String(100)),
     Column("forked_from_id", String(32)),
     Column("forked_from_sequence", BigInteger),
     Column("metadata", Text, nullable=False),

@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "agents",
-        sa.Column("id", sa.String(128), primary_key=True),
+        sa.Column("id", sa.String(200), primary_key=True),
         sa.Column("display_name", sa.Text()),
     )
     op.create_table(
@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_table(
         "deletions",
         sa.Column("session_id", sa.String(32), primary_key=True),
-        sa.Column("owner_id", sa.String(128), nullable=False),
+        sa.Column("owner_id", sa.String(200), nullable=False),
         sa.Column("epoch", sa.String(16), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.String(27), nullable=False),
@@ -47,21 +47,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "profiles",
-        sa.Column("id", sa.String(128), primary_key=True),
+        sa.Column("id", sa.String(200), primary_key=True),
         sa.Column("display_name", sa.Text()),
     )
     op.create_table(
         "sessions",
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("key", sa.String(512), nullable=False),
-        sa.Column("owner_id", sa.String(128), nullable=False),
-        sa.Column("agent_id", sa.String(128)),
-        sa.Column("peer_agent_id", sa.String(128)),
-        sa.Column("profile_id", sa.String(128)),
+        sa.Column("owner_id", sa.String(200), nullable=False),
+        sa.Column("agent_id", sa.String(200)),
+        sa.Column("peer_agent_id", sa.String(200)),
+        sa.Column("profile_id", sa.String(200)),
         sa.Column("title", sa.Text()),
         sa.Column("title_order", sa.String(512), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("channel", sa.String(64)),
+        sa.Column("channel", sa.String(100)),
         sa.Column("forked_from_id", sa.String(32)),
         sa.Column("forked_from_sequence", sa.BigInteger()),
         sa.Column("metadata", sa.Text(), nullable=False),
@@ -91,7 +91,7 @@ def upgrade() -> None:
     op.create_index("ix_sessions_title", "sessions", ["title_order", "id"])
     op.create_table(
         "users",
-        sa.Column("id", sa.String(128), primary_key=True),
+        sa.Column("id", sa.String(200), primary_key=True),
         sa.Column("display_name", sa.Text()),
     )
     op.create_table(
@@ -113,8 +113,8 @@ def upgrade() -> None:
         sa.Column("parts", sa.Text(), nullable=False),
         sa.Column("preview", sa.Text()),
         sa.Column("sender_name", sa.Text()),
-        sa.Column("sender_user_id", sa.String(128)),
-        sa.Column("sender_agent_id", sa.String(128)),
+        sa.Column("sender_user_id", sa.String(200)),
+        sa.Column("sender_agent_id", sa.String(200)),
         sa.Column("model", sa.Text()),
         sa.Column("usage", sa.Text()),
         sa.Column("metadata", sa.Text(), nullable=False),

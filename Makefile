@@ -1,0 +1,64 @@
+# Two commands do everything from a bare clone: `make serve` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+SERVE_FLAGS ?=
+TEST_FLAGS ?=
+
+INSTALLED := .venv/.installed
+INSTALLED_FOR_TESTS := .venv/.installed-for-tests
+GRAPHIQL := app/server/graphiql/dist/.built
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+.PHONY: serve test check unit bench screenshot schema clean
+
+## Serve on 127.0.0.1:8000 with GraphiQL, on SQLite; SERVE_FLAGS go to `scrollback serve`.
+serve: $(INSTALLED) $(GRAPHIQL)
+	$(BIN)/scrollback serve $(SERVE_FLAGS)
+
+## Style, types, layers, then every test; TEST_FLAGS go to pytest.
+test: check unit
+
+check: $(INSTALLED_FOR_TESTS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(INSTALLED_FOR_TESTS) $(GRAPHIQL)
+	$(BIN)/pytest $(TEST_FLAGS)
+
+## The measurements of docs/benchmarks.md.
+bench: $(INSTALLED_FOR_TESTS)
+	$(BIN)/python -m benchmarks
+
+## Writes schema.graphql anew after a change of app/schema.
+schema: $(INSTALLED)
+	$(BIN)/scrollback schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+clean:
+	rm -rf .venv app/server/graphiql/dist clients/graphiql/node_modules \
+	    tests/clients/node_modules tests/browser/node_modules
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scrollback needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Scrollback into .venv …"
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(INSTALLED_FOR_TESTS): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Scrollback and its test tools into .venv …"
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(INSTALLED)
+
+# Without Node the page loads GraphiQL from a CDN.
+$(GRAPHIQL): clients/graphiql/package-lock.json $(wildcard clients/graphiql/*.mjs clients/graphiql/src/*)
+	@if command -v npm >/dev/null; then \
+	    echo "Bundling GraphiQL …" && cd clients/graphiql && npm ci --silent --no-audit --no-fund && npm run --silent build; \
+	else \
+	    echo "No Node here: GraphiQL will load from a CDN."; \
+	fi
+	@mkdir -p $(dir $@) && touch $@
