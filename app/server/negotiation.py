@@ -86,14 +86,16 @@ def _parse_ranges(accept: str) -> list[tuple[str, str, float]]:
         if not (main and slash and sub):
             continue
         quality: float | None = 1.0
+        unreadable = False
         for parameter in parameters:
             name, _, value = (part.strip() for part in parameter.partition("="))
             if name == "q":
                 quality = _parse_quality(value)
             elif name == "charset" and value.strip('"') not in ("utf-8", "utf8"):
-                quality = None
+                unreadable = True
         if quality is not None:
-            ranges.append((main, sub, quality))
+            # Named, but in a charset that nothing here is written in: not acceptable.
+            ranges.append((main, sub, 0.0 if unreadable else quality))
     return ranges
 
 

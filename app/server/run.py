@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import structlog
 from aiohttp import web
@@ -89,5 +90,15 @@ async def _drain(application: web.Application) -> None:
 
 def reachable_url(host: str, port: int) -> str:
     """Returns the URL under which a browser on this computer reaches a listening address."""
-    reachable = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
-    return str(URL.build(scheme="http", host=reachable, port=port))
+    if not host:
+        host = "127.0.0.1"
+    elif (address := _address(host)) and address.is_unspecified:
+        host = "127.0.0.1" if address.version == 4 else "::1"
+    return str(URL.build(scheme="http", host=host, port=port))
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None

@@ -180,11 +180,7 @@ class SocketSession:
                 CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists"
             )
         try:
-            if self._lifecycle.draining:
-                raise shutting_down()
-            limit = self._options.operations_per_socket
-            if len(self._operations) >= limit:
-                raise Refusal(429, "LIMIT_EXCEEDED", f"A socket runs {limit} operations at a time.")
+            self._check_room()
             operation = parse_parameters(message.payload)
             prepared = self._parts.executor.prepare(operation)
         except Refusal as refusal:
@@ -199,6 +195,14 @@ class SocketSession:
         self._operations[message.id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _check_room(self) -> None:
+        """Refuses another operation while the server stops or the socket is full."""
+        if self._lifecycle.draining:
+            raise shutting_down()
+        limit = self._options.operations_per_socket
+        if len(self._operations) >= limit:
+            raise Refusal(429, "LIMIT_EXCEEDED", f"A socket runs {limit} operations at a time.")
 
     async def _complete(self, message: Complete) -> None:
         task = self._operations.pop(message.id, None)

@@ -1,0 +1,436 @@
+"""GraphQL over HTTP: requests that are answered, and requests that are turned away."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.server.world import World
+
+RESPONSE_JSON = "application/graphql-response+json"
+
+
+async def post(http: ClientSession, url: str, **request: Any) -> tuple[int, Any]:
+    async with http.post(url, json=request, headers={"Accept": RESPONSE_JSON}) as response:
+        return response.status, await response.json()
+
+
+def code(answer: Any) -> str:
+    (error,) = answer["errors"]
+    return str(error["extensions"]["code"])
+
+
+async def test_post_runs_a_query_with_variables(http: ClientSession, url: str) -> None:
+    status, answer = await post(
+        http,
+        url,
+        query="query Greet($name: String!) { hello(name: $name) } query Other { hello }",
+        variables={"name": "Ada 🏊"},
+        operationName="Greet",
+    )
+    assert status == 200
+    assert answer["data"] == {"hello": "hello Ada 🏊"}
+    assert "errors" not in answer
+
+
+async def test_get_runs_a_query_with_variables(http: ClientSession, url: str) -> None:
+    parameters = {
+        "query": "query Greet($name: String!) { hello(name: $name) }",
+        "variables": '{"name": "Ada & Bob"}',
+        "operationName": "Greet",
+        "extensions": "",
+    }
+    async with http.get(url, params=parameters) as response:
+        assert response.status == 200
+        assert (await response.json())["data"] == {"hello": "hello Ada & Bob"}
+
+
+async def test_get_refuses_a_mutation_and_runs_nothing(
+    http: ClientSession, url: str, world: World
+) -> None:
+    async with http.get(url, params={"query": "mutation { increment }"}) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "POST"
+        assert code(await response.json()) == "METHOD_NOT_ALLOWED"
+    assert world.mutations.value == 0
+    assert world.contexts == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "TRACE"])
+async def test_other_methods_are_refused(http: ClientSession, url: str, method: str) -> None:
+    async with http.request(method, url) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET, POST, OPTIONS"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+async def test_a_subscription_sent_as_plain_json_gets_a_hint(
+    http: ClientSession, url: str, world: World, method: str
+) -> None:
+    query = "subscription { countTo(last: 1) }"
+    sent = {"params": {"query": query}} if method == "get" else {"json": {"query": query}}
+    async with http.request(method, url, **sent) as response:  # type: ignore[arg-type]
+        assert response.status == 400
+        answer = await response.json()
+    assert code(answer) == "SUBSCRIPTION_TRANSPORT_REQUIRED"
+    assert "graphql-transport-ws" in answer["errors"][0]["message"]
+    assert "text/event-stream" in answer["errors"][0]["message"]
+    assert world.sources_opened.value == 0
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "not JSON": b'{"query": ',
+    "a string": b'"x"',
+    "null": b"null",
+    "a number": b"7",
+    "a batch": b'[{"query": "mutation { increment }"}]',
+    "nested too deep for a parser": b'{"query":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+    "nested too deep for an answer": (
+        b'{"query": "mutation { increment }", "variables": {"a": '
+        + b'{"a":' * 120
+        + b"1"
+        + b"}" * 120
+        + b"}}"
+    ),
+    "not UTF-8": b'{"query": "mutation { increment } #\xff"}',
+    "UTF-16": '{"query": "mutation { increment }"}'.encode("utf-16"),
+    "NaN": b'{"query": "mutation { increment }", "variables": {"a": NaN}}',
+    "Infinity": b'{"query": "mutation { increment }", "variables": {"a": Infinity}}',
+    "a lone surrogate": b'{"query": "mutation { increment }", "variables": {"a": "\\ud800"}}',
+    "two values": b'{"query": "mutation { increment }"} {}',
+    "no query": b'{"variables": {}}',
+    "null query": b'{"query": null}',
+    "empty query": b'{"query": "  "}',
+    "query a list": b'{"query": ["mutation { increment }"]}',
+    "variables a string": b'{"query": "mutation { increment }", "variables": "{}"}',
+    "variables a list": b'{"query": "mutation { increment }", "variables": []}',
+    "operationName a number": b'{"query": "mutation { increment }", "operationName": 0}',
+    "extensions a boolean": b'{"query": "mutation { increment }", "extensions": false}',
+}
+
+
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+@pytest.mark.parametrize("accept", ["application/json", RESPONSE_JSON, "*/*", "text/event-stream"])
+async def test_a_bad_body_is_a_clear_error_and_runs_nothing(
+    http: ClientSession, url: str, world: World, body: bytes, accept: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    async with http.post(url, data=body, headers=headers) as response:
+        assert response.status == 400
+        answer = await response.json(content_type=None)
+    assert code(answer) == "BAD_REQUEST"
+    assert "data" not in answer
+    assert answer["errors"][0]["message"]
+    assert world.mutations.value == 0
+
+
+async def test_a_batch_is_told_that_batching_is_off(http: ClientSession, url: str) -> None:
+    async with http.post(url, json=[{"query": "{ hello }"}]) as response:
+        assert "Batching is off" in (await response.json())["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"query": ""},
+        {"query": "{ hello }", "variables": "{"},
+        {"query": "{ hello }", "variables": "[]"},
+        {"query": "{ hello }", "variables": '"x"'},
+        {"query": "{ hello }", "extensions": "1"},
+    ],
+)
+async def test_bad_parameters_of_a_get_are_a_clear_error(
+    http: ClientSession, url: str, world: World, parameters: dict[str, str]
+) -> None:
+    async with http.get(url, params=parameters) as response:
+        assert response.status == 400
+        assert code(await response.json()) == "BAD_REQUEST"
+    assert world.queries.value == 0
+
+
+async def test_a_parameter_given_twice_is_refused(http: ClientSession, url: str) -> None:
+    async with http.get(f"{url}?query={{hello}}&query={{hello}}") as response:
+        assert response.status == 400
+        assert "more than once" in (await response.json())["errors"][0]["message"]
+
+
+async def test_nesting_up_to_the_limit_comes_back_whole(http: ClientSession, url: str) -> None:
+    value: Any = "leaf"
+    for _ in range(98):
+        value = [value]
+    status, answer = await post(
+        http, url, query="query ($v: JSON!) { echo(value: $v) }", variables={"v": value}
+    )
+    assert status == 200
+    assert answer["data"] == {"echo": value}
+
+
+async def test_wide_json_is_not_taken_for_deep_json(http: ClientSession, url: str) -> None:
+    value = [{"n": [number]} for number in range(1000)]
+    status, answer = await post(
+        http, url, query="query ($v: JSON!) { echo(value: $v) }", variables={"v": value}
+    )
+    assert status == 200
+    assert answer["data"] == {"echo": value}
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(min_value=-(2**53), max_value=2**53)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=st.binary(max_size=64) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
+async def test_no_body_whatever_is_an_internal_error(
+    http: ClientSession, url: str, body: bytes
+) -> None:
+    async with http.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
+        assert response.status in (200, 400)
+        assert "errors" in await response.json()
+
+
+async def test_a_body_of_the_limit_is_read_and_one_byte_more_is_refused(
+    http: ClientSession, world: World
+) -> None:
+    query = b'{"query": "mutation { increment }"}'
+    async with world.serve(body_limit=1000) as url:
+        headers = {"Content-Type": "application/json"}
+        async with http.post(url, data=query.ljust(1000), headers=headers) as response:
+            assert response.status == 200
+        async with http.post(url, data=query.ljust(1001), headers=headers) as response:
+            assert response.status == 413
+            assert code(await response.json()) == "PAYLOAD_TOO_LARGE"
+    assert world.mutations.value == 1
+
+
+async def test_a_body_without_length_and_a_compressed_one_meet_the_same_limit(
+    http: ClientSession, world: World
+) -> None:
+    query = b'{"query": "mutation { increment }"}'.ljust(100_000)
+
+    async def chunks() -> Any:
+        yield query
+
+    async with world.serve(body_limit=10_000) as url:
+        headers = {"Content-Type": "application/json"}
+        async with http.post(url, data=chunks(), headers=headers) as response:
+            assert response.status == 413
+        packed = gzip.compress(query)
+        assert len(packed) < 1000
+        headers["Content-Encoding"] = "gzip"
+        async with http.post(url, data=packed, headers=headers) as response:
+            assert response.status == 413
+            assert code(await response.json()) == "PAYLOAD_TOO_LARGE"
+    assert world.mutations.value == 0
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(world: World) -> None:
+    async with world.serve(body_timeout=0.05) as url:
+        host, port = url.removeprefix("http://").split("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Connection: close\r\nContent-Length: 100\r\n\r\n{"
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert head.startswith(b"HTTP/1.1 408 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/graphql",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin-1",
+        "text/json",
+        "application/jsonp",
+    ],
+)
+async def test_other_content_types_are_refused_so_that_no_form_can_mutate(
+    http: ClientSession, url: str, world: World, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    async with http.post(
+        url,
+        data=b'{"query": "mutation { increment }"}',
+        headers=headers,
+        skip_auto_headers=["Content-Type"],
+    ) as response:
+        assert response.status == 415
+        assert code(await response.json()) == "UNSUPPORTED_MEDIA_TYPE"
+    assert world.mutations.value == 0
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json; charset=utf-8",
+        'Application/JSON;charset="UTF-8"',
+        "application/json ;x=y",
+    ],
+)
+async def test_json_in_utf_8_is_taken_however_it_is_written(
+    http: ClientSession, url: str, content_type: str
+) -> None:
+    body = '{"query": "{ hello(name: \\"Zoë\\") }"}'.encode()
+    async with http.post(url, data=body, headers={"Content-Type": content_type}) as response:
+        assert (await response.json())["data"] == {"hello": "hello Zoë"}
+
+
+async def test_request_errors_differ_in_status_by_media_type(http: ClientSession, url: str) -> None:
+    for query, error_code in (
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query A { hello } query B { hello }", "OPERATION_RESOLUTION_FAILURE"),
+        ("query ($v: JSON!) { echo(value: $v) }", "BAD_USER_INPUT"),
+    ):
+        for accept, status in ((RESPONSE_JSON, 400), ("application/json", 200)):
+            headers = {"Accept": accept}
+            async with http.post(url, json={"query": query}, headers=headers) as response:
+                assert response.status == status
+                assert response.content_type == accept
+                answer = await response.json()
+            assert code(answer) == error_code
+            assert "data" not in answer
+
+
+async def test_a_failed_field_keeps_the_data_of_its_siblings(http: ClientSession, url: str) -> None:
+    status, answer = await post(http, url, query="{ hello refused }")
+    assert status == 200
+    assert answer["data"] == {"hello": "hello world", "refused": None}
+    assert code(answer) == "REFUSED"
+
+
+async def test_data_made_null_by_a_field_is_still_a_result(http: ClientSession, url: str) -> None:
+    status, answer = await post(http, url, query="{ requiredRefused }")
+    assert status == 200
+    assert answer["data"] is None
+    assert answer["errors"][0]["path"] == ["requiredRefused"]
+
+
+async def test_internals_never_reach_the_client(
+    http: ClientSession, url: str, world: World
+) -> None:
+    status, answer = await post(http, url, query="{ hello broken }")
+    assert status == 200
+    assert code(answer) == "INTERNAL_ERROR"
+    assert "swordfish" not in json.dumps(answer)
+    (error,) = world.reported
+    assert str(error) == "the password is swordfish"
+
+
+async def test_a_failure_outside_of_resolvers_is_masked(
+    http: ClientSession, url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise RuntimeError("the password is swordfish")
+
+    monkeypatch.setattr(world, "open_context", fail)
+    async with (
+        world.serve() as other_url,
+        http.post(other_url, json={"query": "{ hello }"}) as response,
+    ):
+        assert response.status == 500
+        answer = await response.json()
+    assert answer == {
+        "errors": [{"message": "Internal error", "extensions": {"code": "INTERNAL_ERROR"}}]
+    }
+
+
+async def test_wrong_credentials_are_401_and_run_nothing(
+    http: ClientSession, url: str, world: World
+) -> None:
+    headers = {"Authorization": "wrong"}
+    async with http.post(url, json={"query": "mutation { increment }"}, headers=headers) as answer:
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert code(await answer.json()) == "UNAUTHENTICATED"
+    assert world.mutations.value == 0
+
+
+async def test_each_operation_has_a_context_of_its_own_for_its_caller(
+    http: ClientSession, url: str, world: World
+) -> None:
+    for name in ("ada", "bob"):
+        headers = {"Authorization": name}
+        async with http.post(url, json={"query": "{ hello }"}, headers=headers) as response:
+            assert response.status == 200
+    assert world.callers == ["ada", "bob"]
+    assert world.contexts[0] is not world.contexts[1]
+
+
+async def test_a_query_ends_when_its_client_leaves(
+    http: ClientSession, url: str, world: World
+) -> None:
+    asking = asyncio.create_task(post(http, url, query="{ slow }"))
+    await world.waiting.reach(1)
+    asking.cancel()
+    await world.cancelled.reach(1)
+
+
+async def test_a_mutation_that_has_begun_outlives_its_client(
+    http: ClientSession, url: str, world: World
+) -> None:
+    asking = asyncio.create_task(post(http, url, query="mutation { slowIncrement }"))
+    await world.mutations_begun.reach(1)
+    asking.cancel()
+    # A query that is cancelled shows that the server has seen connections close by now.
+    leaving = asyncio.create_task(post(http, url, query="{ slow }"))
+    await world.waiting.reach(1)
+    leaving.cancel()
+    await world.cancelled.reach(1)
+    assert world.mutations.value == 0
+    world.gate.set()
+    await world.mutations.reach(1)
+
+
+async def test_an_unknown_path_names_the_api(http: ClientSession, url: str) -> None:
+    async with http.get(url.replace("/graphql", "/grpahql")) as response:
+        assert response.status == 404
+        assert "/graphql" in (await response.json())["errors"][0]["message"]
+
+
+async def test_answers_are_private_and_name_no_software_versions(
+    http: ClientSession, url: str
+) -> None:
+    async with http.post(url, json={"query": "{ hello }"}) as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Vary"] == "Accept, Origin"
+        assert response.headers["Server"] == "Scrollback"
+
+
+async def test_a_request_id_is_kept_when_it_is_a_plain_token_and_made_otherwise(
+    http: ClientSession, url: str
+) -> None:
+    async def answered_id(sent: str | None) -> str:
+        headers = {} if sent is None else {"X-Request-Id": sent}
+        async with http.post(url, json={"query": "{ hello }"}, headers=headers) as response:
+            return response.headers["X-Request-Id"]
+
+    assert await answered_id("req-1.a:b_C") == "req-1.a:b_C"
+    for sent in (None, "", "a b", "a" * 129, '{"level":"error"}', "-x"):
+        made = await answered_id(sent)
+        assert made != sent
+        assert len(made) == 16
+    assert await answered_id(None) != await answered_id(None)
