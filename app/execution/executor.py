@@ -1,4 +1,4 @@
-"""Runs GraphQL operations on a Strawberry schema, on graphql-core and without Strawberry's views."""
+"""Runs GraphQL operations on a Strawberry schema without Strawberry's own pipeline."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from graphql import (
@@ -61,6 +63,7 @@ class Run(CoreExecutor[Any]):
             default_field_resolver,
         )
         self._tasks: set[asyncio.Task[Any] | None] = set()
+        self._coroutines: list[CoroutineType[Any, Any, Any]] = []
 
     async def result(self, timeout_seconds: float) -> ExecutionResult:
         """Runs the operation and returns its result.
@@ -92,7 +95,7 @@ class Run(CoreExecutor[Any]):
             await self._end_leftovers()
         return value
 
-    async def complete_awaitable_value(
+    def complete_awaitable_value(
         self,
         return_type: GraphQLOutputType,
         field_details_list: FieldDetailsList,
@@ -100,8 +103,42 @@ class Run(CoreExecutor[Any]):
         path: Path,
         result: Any,
         position_context: Any,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Completes a value once it is there, or handles the error that came instead."""
+        if isinstance(result, CoroutineType):
+            self._coroutines.append(result)
+        return self._complete_later(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    def complete_awaitable_list_item_value(
+        self,
+        item: Any,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        item_path: Path,
+        position_context: Any,
+    ) -> Coroutine[Any, Any, Any]:
+        """Completes an item of a list as `complete_awaitable_value` completes a field."""
+        return self.complete_awaitable_value(
+            item_type, field_details_list, info, item_path, item, position_context
+        )
+
+    async def complete_async_iterator_value(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Completes a list that an asynchronous iterator gives."""
+        self._tasks.add(asyncio.current_task())
+        return await super().complete_async_iterator_value(*args, **kwargs)
+
+    async def _complete_later(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Awaitable[Any],
+        position_context: Any,
+    ) -> Any:
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
@@ -119,25 +156,6 @@ class Run(CoreExecutor[Any]):
             self.handle_field_error(error, return_type, field_details_list, path)
             return None
 
-    async def complete_awaitable_list_item_value(
-        self,
-        item: Any,
-        item_type: GraphQLOutputType,
-        field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo[Any],
-        item_path: Path,
-        position_context: Any,
-    ) -> Any:
-        """Completes an item of a list as `complete_awaitable_value` completes a field."""
-        return await self.complete_awaitable_value(
-            item_type, field_details_list, info, item_path, item, position_context
-        )
-
-    async def complete_async_iterator_value(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """Completes a list that an asynchronous iterator gives."""
-        self._tasks.add(asyncio.current_task())
-        return await super().complete_async_iterator_value(*args, **kwargs)
-
     async def _end_leftovers(self) -> None:
         current = asyncio.current_task()
         while True:
@@ -148,7 +166,14 @@ class Run(CoreExecutor[Any]):
             }
             left.update(future for future in self.background_futures if not future.done())
             if not left:
-                return
+                break
             for future in left:
                 future.cancel()
             await asyncio.wait(left)
+            for future in left:
+                if not future.cancelled():
+                    future.exception()  # read, so that asyncio does not complain of it
+        # A task that is cancelled before its first step never awaits its resolver.
+        for coroutine in self._coroutines:
+            if getcoroutinestate(coroutine) == CORO_CREATED:
+                coroutine.close()

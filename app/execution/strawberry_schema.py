@@ -37,7 +37,7 @@ class OneOfInputRule(OneOfInputValidationRule):
     def enter_operation_definition(self, node: Any, *_args: Any) -> None:
         """Keeps the variables of all operations."""
 
-    def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:
+    def validate_one_of(self, node: ObjectValueNode, *type_: GraphQLNamedType) -> None:
         """Checks one input object; leaves undefined variables to the rule that names them."""
         if len(node.fields) == 1:
             value = node.fields[0].value
@@ -46,7 +46,7 @@ class OneOfInputRule(OneOfInputValidationRule):
                 and value.name.value not in self.variable_definitions
             ):
                 return
-        super().validate_one_of(node, type)
+        super().validate_one_of(node, *type_)
 
 
 INPUT_RULES: tuple[type[ASTValidationRule], ...] = (MaybeNullValidationRule, OneOfInputRule)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.execution.document import Prepared
+from app.execution.limits import QueryLimits
+from app.execution.operation import Request
+from tests.execution.library import Desk, Library, open_library
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+IMPATIENT = QueryLimits(timeout_seconds=0.02)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ('{ slow(name: "a") }', ["a"]),
+        ('{ hello a: slow(name: "a") b: slow(name: "b") }', ["a", "b"]),
+        ('{ a: slow(name: "a") book { b: slow(name: "b") c: slow(name: "c") } }', ["a", "b", "c"]),
+        (
+            '{ books(first: 3) { edges { node { slow(name: "x") more: slow(name: "y") } } } }',
+            ["x", "x", "x", "y", "y", "y"],
+        ),
+    ],
+)
+async def test_an_operation_that_takes_too_long_is_stopped_with_all_its_resolvers(
+    query: str, names: list[str]
+) -> None:
+    library, desk = open_library(IMPATIENT), Desk()
+    response = await library.run(query, desk=desk)
+    assert response["data"] is None
+    assert response["errors"] == [
+        {
+            "message": "The operation took longer than 0.02 s and was stopped.",
+            "locations": [{"line": 1, "column": 1}],
+            "extensions": {"code": "OPERATION_TIMEOUT"},
+        }
+    ]
+    assert set(response["extensions"]) == {"cost"}
+    assert sorted(desk.cancelled) == names
+    assert desk.finished == []
+    assert library.reports == []
+
+
+async def test_an_operation_in_time_is_not_touched() -> None:
+    library, desk = open_library(QueryLimits(timeout_seconds=60)), Desk()
+    desk.release.set()
+    response = await library.run('{ a: slow(name: "a") b: slow(name: "b") }', desk=desk)
+    assert response["data"] == {"a": "a", "b": "b"}
+    assert desk.cancelled == []
+
+
+async def test_cancellation_passes_through_and_reaches_every_resolver(library: Library) -> None:
+    desk = Desk(expected=3)
+    request = Request('{ a: slow(name: "a") book { b: slow(name: "b") c: slow(name: "c") } }')
+    prepared = library.executor.prepare(request)
+    assert isinstance(prepared, Prepared)
+    task = asyncio.create_task(library.executor.execute(prepared, request, desk))
+    await desk.waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(desk.cancelled) == ["a", "b", "c"]
+    assert library.reports == []
+
+
+async def test_siblings_of_a_field_that_failed_at_once_do_not_go_on(library: Library) -> None:
+    desk = Desk()
+    response = await library.run('{ book { slow(name: "a") failing } hello }', desk=desk)
+    assert response["data"] == {"book": None, "hello": "Hello, world!"}
+    assert [error["path"] for error in response["errors"]] == [["book", "failing"]]
+    assert desk.finished == []
+
+
+async def test_siblings_in_other_branches_are_awaited_after_a_failure(library: Library) -> None:
+    desk = Desk()
+    desk.release.set()
+    response = await library.run('{ slow(name: "a") book { failing } }', desk=desk)
+    assert response["data"] == {"slow": "a", "book": None}
+    assert desk.finished == ["a"]
