@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.backends.protocol import Found, Scope
@@ -15,7 +15,6 @@ from app.backends.sql.dialects import sqlite
 from app.backends.sql.rows import (
     DELETION_COLUMNS,
     EVENT_COLUMNS,
-    MESSAGE_COLUMNS,
     SESSION_COLUMNS,
     owner_to_column,
     to_deletion,
@@ -24,7 +23,7 @@ from app.backends.sql.rows import (
     to_session,
 )
 from app.backends.sql.session_pages import page_of_sessions, to_session_page
-from app.backends.sql.tables import agents, deletions, messages, profiles, sessions, users
+from app.backends.sql.tables import agents, deletions, profiles, sessions, users
 from app.model.events import Event, EventKind, LogRead, LogSlice
 from app.model.identifiers import (
     AgentId,
@@ -63,12 +62,10 @@ class SqlReader:
     async def find_sessions(
         self, keys: Collection[SessionKey], scope: Scope
     ) -> Found[SessionKey, Session]:
-        asked = [(owner_to_column(key.owner_id), key.key) for key in keys]
-        statement = _in_scope(
-            select(*SESSION_COLUMNS).where(tuple_(sessions.c.owner_id, sessions.c.key).in_(asked)),
-            scope,
-        )
-        found = [to_session(row) for row in await self._rows(statement)]
+        asked = [[owner_to_column(key.owner_id), key.key] for key in set(keys)]
+        statement = sqlite.find_sessions(scoped=scope.owner is not None)
+        rows = await self._rows(statement, {"keys": _json(asked)} | _owner(scope))
+        found = [to_session(row) for row in rows]
         return {SessionKey(session.owner_id, session.key): session for session in found}
 
     async def page_sessions(
@@ -84,14 +81,9 @@ class SqlReader:
     async def get_messages(
         self, ids: Collection[MessageId], scope: Scope
     ) -> Found[MessageId, Message]:
-        statement = select(*MESSAGE_COLUMNS).where(
-            tuple_(messages.c.session_id, messages.c.sequence).in_([tuple(i) for i in ids])
-        )
-        if scope.owner is not None:
-            statement = _in_scope(
-                statement.join(sessions, sessions.c.id == messages.c.session_id), scope
-            )
-        found = [to_message(row) for row in await self._rows(statement)]
+        statement = sqlite.get_messages(scoped=scope.owner is not None)
+        rows = await self._rows(statement, {"ids": _json([list(i) for i in set(ids)])} | _owner(scope))
+        found = [to_message(row) for row in rows]
         return {message.message_id: message for message in found}
 
     async def page_messages(
@@ -105,7 +97,7 @@ class SqlReader:
             for (take, limit), alike in kinds.items():
                 statement = sqlite.page_messages(take, limit, scoped=scope.owner is not None)
                 asked = [_message_page_parameters(request) for request in alike]
-                parameters = {"requests": orjson.dumps(asked).decode()} | _owner(scope)
+                parameters = {"requests": _json(asked)} | _owner(scope)
                 rows = (await session.execute(statement, parameters)).all()
                 pages.update(_message_pages(alike, rows))
         return pages
@@ -127,9 +119,7 @@ class SqlReader:
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         asked = list(dict.fromkeys(reads))
         parameters = {
-            "reads": orjson.dumps(
-                [[r.session_id, *(r.after or (None, 0)), r.limit] for r in asked]
-            ).decode()
+            "reads": _json([[r.session_id, *(r.after or (None, 0)), r.limit] for r in asked])
         } | _owner(scope)
         rows = await self._rows(sqlite.read_logs(scoped=scope.owner is not None), parameters)
         slices = _log_slices(asked, rows)
@@ -171,6 +161,10 @@ def _in_scope(statement: Select[Any], scope: Scope) -> Select[Any]:
     if scope.owner is None:
         return statement
     return statement.where(sessions.c.owner_id == scope.owner)
+
+
+def _json(value: list[Any]) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _owner(scope: Scope) -> dict[str, str]:

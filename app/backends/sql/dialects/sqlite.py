@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, TextClause, create_engine, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS
+from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
 from app.model.paging import Take
 
 APPLICATION_ID = 0x53434231
@@ -100,6 +100,49 @@ def _columns(columns: tuple[Any, ...], alias: str) -> str:
     return ", ".join(f"{alias}.{column.name}" for column in columns)
 
 
+# CROSS JOIN and the plus keep the planner to the primary key of `sessions`: left to itself it
+# reads every session of the owner by an index of the owner.
+_SESSION_OF_REQUEST = {
+    False: "CROSS JOIN sessions s ON s.id = r.value ->> 0",
+    True: "CROSS JOIN sessions s ON s.id = r.value ->> 0 AND +s.owner_id = :owner",
+}
+
+
+@lru_cache(maxsize=2)
+def find_sessions(*, scoped: bool) -> TextClause:
+    """Returns the statement that finds sessions by owner and key.
+
+    Parameters: `keys`, a JSON array of `[owner, key]`, and `owner` where scoped. Rows: sessions.
+    Served by the unique index of owner and key; a list of row values would read every session.
+    """
+    return text(
+        f"""
+        SELECT {_columns(SESSION_COLUMNS, "s")}
+        FROM json_each(:keys) r
+        CROSS JOIN sessions s ON s.owner_id = r.value ->> 0 AND s.key = r.value ->> 1
+        {"AND +s.owner_id = :owner" if scoped else ""}
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=2)
+def get_messages(*, scoped: bool) -> TextClause:
+    """Returns the statement that reads messages by id.
+
+    Parameters: `ids`, a JSON array of `[session id, sequence]`, and `owner` where scoped. Rows:
+    messages. Served by the primary key; a list of row values would read every message.
+    """
+    return text(
+        f"""
+        SELECT {_columns(MESSAGE_COLUMNS, "m")}
+        FROM json_each(:ids) r
+        CROSS JOIN sessions s ON s.id = r.value ->> 0
+        {"AND +s.owner_id = :owner" if scoped else ""}
+        CROSS JOIN messages m ON m.session_id = s.id AND m.sequence = r.value ->> 1
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
 @lru_cache(maxsize=256)
 def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
     """Returns the statement that reads pages of many sessions at once.
@@ -120,7 +163,7 @@ def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
                    iif(r.value ->> 3 = 1, s.archived_through, 0) AS low,
                    iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS high
             FROM json_each(:requests) r
-            JOIN sessions s ON s.id = r.value ->> 0 {"AND s.owner_id = :owner" if scoped else ""}
+            {_SESSION_OF_REQUEST[scoped]}
         )
         SELECT r.number,
                r.after > 0 AND EXISTS (
@@ -162,7 +205,7 @@ def read_logs(*, scoped: bool) -> TextClause:
                    (r.value ->> 1 IS NOT NULL AND r.value ->> 1 <> s.epoch)
                    OR r.value ->> 2 > s.revision AS gap
             FROM json_each(:reads) r
-            JOIN sessions s ON s.id = r.value ->> 0 {"AND s.owner_id = :owner" if scoped else ""}
+            {_SESSION_OF_REQUEST[scoped]}
         )
         SELECT r.number, r.epoch, r.top, r.gap,
                {_columns(EVENT_COLUMNS, "e")}, {_columns(MESSAGE_COLUMNS, "m")}

@@ -1,0 +1,172 @@
+"""Every statement of a read or a commit is served by an index, however large the store is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.backends.protocol import EVERYTHING, Scope
+from app.backends.sql.backend import SqlBackend
+from app.backends.sql.open import open_sqlite
+from app.model.changes import (
+    AddMessages,
+    ArchiveMessages,
+    Change,
+    Commit,
+    CopyMessages,
+    CreateSession,
+    DeleteMessage,
+    DeleteSession,
+    EditMessage,
+    Idempotency,
+    RenameSession,
+    TruncateMessages,
+)
+from app.model.events import LogRead
+from app.model.identifiers import (
+    Epoch,
+    MessageId,
+    Position,
+    Revision,
+    Sequence,
+    SessionId,
+    SessionKey,
+    UserId,
+)
+from app.model.message import MessageRole, MessageScope, NewMessage
+from app.model.paging import (
+    MessagePageRequest,
+    SessionBound,
+    SessionOrderField,
+    SessionPageRequest,
+    Take,
+    Window,
+)
+from app.model.parts import TextPart
+from app.model.timestamps import now
+
+OWNER = UserId("ana")
+SESSION = SessionId("a" * 32)
+FORK = SessionId("b" * 32)
+SCOPES = (EVERYTHING, Scope(OWNER))
+# What may be read whole: what the client sent, and what the statement made of it.
+HARMLESS = re.compile(r"SCAN (r\b|one\b|page\b|\(subquery|CONSTANT|\d+ CONSTANT)")
+
+
+class Statements:
+    """Every statement that a backend ran, with its parameters."""
+
+    def __init__(self, backend: SqlBackend) -> None:
+        self.seen: list[tuple[str, Any]] = []
+        for engine in backend.engines:
+            event.listen(engine, "before_cursor_execute", self._see)
+
+    def _see(
+        self,
+        _connection: Any,
+        _cursor: Any,
+        statement: str,
+        parameters: Any,
+        _context: Any,
+        many: bool,
+    ) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE", "INSERT")):
+            self.seen.append((statement, parameters[0] if many else parameters))
+
+
+@pytest.fixture
+async def backend(tmp_path: Path) -> AsyncIterator[SqlBackend]:
+    opened, _ = await open_sqlite(tmp_path / "store.db", migrate=True)
+    yield opened
+    await opened.close()
+
+
+async def plans(backend: SqlBackend, statements: Statements) -> dict[str, list[str]]:
+    explained: dict[str, list[str]] = {}
+    async with backend._reading.connect() as connection:
+        for statement, parameters in list(statements.seen):
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            explained[statement] = [str(list(row)[3]) for row in rows]
+    return explained
+
+
+def scans(explained: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [
+        (statement, step)
+        for statement, steps in explained.items()
+        for step in steps
+        if step.startswith("SCAN") and not HARMLESS.match(step)
+    ]
+
+
+async def test_reads_scan_no_table(backend: SqlBackend) -> None:
+    statements = Statements(backend)
+    bound = SessionBound("2026", SESSION)
+    for scope in SCOPES:
+        await backend.get_sessions([SESSION, FORK], scope)
+        await backend.find_sessions([SessionKey(OWNER, "a"), SessionKey(None, "b")], scope)
+        await backend.get_messages([MessageId(SESSION, Sequence(1))], scope)
+        for take in Take:
+            await backend.page_messages(
+                [
+                    MessagePageRequest(
+                        SESSION, Window(50, take, Sequence(1), Sequence(9)), messages
+                    )
+                    for messages in MessageScope
+                ],
+                scope,
+            )
+            for order in SessionOrderField:
+                window = Window(50, take, after=bound, before=bound)
+                await backend.page_sessions([SessionPageRequest(window, order=order)], scope)
+        await backend.read_logs([LogRead(SESSION, Position(Epoch("e"), Revision(0)), 9)], scope)
+        await backend.get_users([OWNER], scope)
+    # 14 statements for each of the two scopes: a read that ran none would prove nothing.
+    assert len(statements.seen) == 28
+    assert scans(await plans(backend, statements)) == []
+
+
+async def test_the_first_page_of_sessions_stops_when_it_is_full(backend: SqlBackend) -> None:
+    statements = Statements(backend)
+    for scope in SCOPES:
+        for order in SessionOrderField:
+            await backend.page_sessions([SessionPageRequest(Window(20), order=order)], scope)
+    explained = await plans(backend, statements)
+    read = [step for steps in explained.values() for step in steps if "sessions" in step]
+    assert read
+    assert [step for step in read if "USING INDEX ix_sessions_" not in step] == []
+
+
+async def test_commits_scan_no_table(backend: SqlBackend) -> None:
+    statements = Statements(backend)
+    said = NewMessage(MessageRole.USER, (TextPart("hello"),), preview="hello")
+    steps: list[tuple[Change, ...]] = [
+        (CreateSession(key="a", epoch=Epoch("e"), owner_id=OWNER), AddMessages((said,) * 9)),
+        (AddMessages((said,)), RenameSession("a")),
+        (EditMessage(Sequence(3), parts=(TextPart("x"),)), DeleteMessage(Sequence(4))),
+        (ArchiveMessages(Sequence(5)), TruncateMessages(Sequence(8))),
+    ]
+    for number, changes in enumerate(steps):
+        commit = Commit(SESSION, changes, now(), Idempotency(str(number), "digest"))
+        [outcome] = await backend.commit([commit], Scope(OWNER))
+        assert not isinstance(outcome, Exception)
+    fork = (
+        CreateSession(key="b", epoch=Epoch("f"), owner_id=OWNER),
+        CopyMessages(SESSION, Sequence(7)),
+    )
+    await backend.commit([Commit(FORK, fork, now())], Scope(OWNER))
+    await backend.commit([Commit(FORK, (DeleteSession(),), now())], Scope(OWNER))
+    assert len(statements.seen) > 40
+    assert scans(await plans(backend, statements)) == []
+
+
+async def test_a_plan_that_scans_is_noticed(backend: SqlBackend) -> None:
+    statements = Statements(backend)
+    async with backend._reading.connect() as connection:
+        await connection.exec_driver_sql("SELECT * FROM messages WHERE preview = ?", ("x",))
+    assert [step for _, step in scans(await plans(backend, statements))] == ["SCAN messages"]
