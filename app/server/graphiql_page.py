@@ -68,6 +68,7 @@ class GraphiqlPage:
         headers = {
             **request[EXCHANGE].headers,
             "Cache-Control": _FOR_EVER,
+            "Vary": "Accept-Encoding",
             "Content-Type": _MEDIA_TYPES.get(file.suffix, "application/octet-stream"),
         }
         return web.FileResponse(file, headers=headers)

@@ -38,11 +38,14 @@ class Tally:
         self.value += 1
         self._changed.set()
 
+    async def wait_for(self, value: int) -> None:
+        while self.value < value:
+            self._changed.clear()
+            await self._changed.wait()
+
     async def reach(self, value: int) -> None:
         async with asyncio.timeout(PATIENCE):
-            while self.value < value:
-                self._changed.clear()
-                await self._changed.wait()
+            await self.wait_for(value)
 
 
 READY = Readiness(ok=True, detail="The store answers.")
@@ -209,6 +212,18 @@ class Subscription:
             yield 1
             await world.gate.wait()
             yield 2
+        finally:
+            world.sources_closed.add()
+
+    @strawberry.subscription
+    async def counter(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
+        world = _world(info)
+        number = world.mutations.value
+        try:
+            while True:
+                yield number
+                number += 1
+                await world.mutations.wait_for(number)
         finally:
             world.sources_closed.add()
 
