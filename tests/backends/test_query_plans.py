@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import event
 
 from app.backends.protocol import EVERYTHING, Scope
 from app.backends.sql.backend import SqlBackend
-from app.backends.sql.open import open_sqlite
 from app.model.changes import (
     AddMessages,
     ArchiveMessages,
@@ -61,9 +57,9 @@ HARMLESS = re.compile(r"SCAN (r\b|one\b|page\b|\(subquery|CONSTANT|\d+ CONSTANT)
 class Statements:
     """Every statement that a backend ran, with its parameters."""
 
-    def __init__(self, backend: SqlBackend) -> None:
+    def __init__(self, store: SqlBackend) -> None:
         self.seen: list[tuple[str, Any]] = []
-        for engine in backend.engines:
+        for engine in store.engines:
             event.listen(engine, "before_cursor_execute", self._see)
 
     def _see(
@@ -79,18 +75,11 @@ class Statements:
             self.seen.append((statement, parameters[0] if many else parameters))
 
 
-@pytest.fixture
-async def backend(tmp_path: Path) -> AsyncIterator[SqlBackend]:
-    opened, _ = await open_sqlite(tmp_path / "store.db", migrate=True)
-    yield opened
-    await opened.close()
-
-
-async def plans(backend: SqlBackend, statements: Statements) -> dict[str, list[str]]:
+async def plans(store: SqlBackend, statements: Statements) -> dict[str, list[str]]:
     explained: dict[str, list[str]] = {}
-    async with backend._reading.connect() as connection:
+    with store.engines[2].connect() as connection:
         for statement, parameters in list(statements.seen):
-            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             explained[statement] = [str(list(row)[3]) for row in rows]
     return explained
 
@@ -104,15 +93,15 @@ def scans(explained: dict[str, list[str]]) -> list[tuple[str, str]]:
     ]
 
 
-async def test_reads_scan_no_table(backend: SqlBackend) -> None:
-    statements = Statements(backend)
+async def test_reads_scan_no_table(store: SqlBackend) -> None:
+    statements = Statements(store)
     bound = SessionBound("2026", SESSION)
     for scope in SCOPES:
-        await backend.get_sessions([SESSION, FORK], scope)
-        await backend.find_sessions([SessionKey(OWNER, "a"), SessionKey(None, "b")], scope)
-        await backend.get_messages([MessageId(SESSION, Sequence(1))], scope)
+        await store.get_sessions([SESSION, FORK], scope)
+        await store.find_sessions([SessionKey(OWNER, "a"), SessionKey(None, "b")], scope)
+        await store.get_messages([MessageId(SESSION, Sequence(1))], scope)
         for take in Take:
-            await backend.page_messages(
+            await store.page_messages(
                 [
                     MessagePageRequest(
                         SESSION, Window(50, take, Sequence(1), Sequence(9)), messages
@@ -123,27 +112,27 @@ async def test_reads_scan_no_table(backend: SqlBackend) -> None:
             )
             for order in SessionOrderField:
                 window = Window(50, take, after=bound, before=bound)
-                await backend.page_sessions([SessionPageRequest(window, order=order)], scope)
-        await backend.read_logs([LogRead(SESSION, Position(Epoch("e"), Revision(0)), 9)], scope)
-        await backend.get_users([OWNER], scope)
+                await store.page_sessions([SessionPageRequest(window, order=order)], scope)
+        await store.read_logs([LogRead(SESSION, Position(Epoch("e"), Revision(0)), 9)], scope)
+        await store.get_users([OWNER], scope)
     # 14 statements for each of the two scopes: a read that ran none would prove nothing.
     assert len(statements.seen) == 28
-    assert scans(await plans(backend, statements)) == []
+    assert scans(await plans(store, statements)) == []
 
 
-async def test_the_first_page_of_sessions_stops_when_it_is_full(backend: SqlBackend) -> None:
-    statements = Statements(backend)
+async def test_the_first_page_of_sessions_stops_when_it_is_full(store: SqlBackend) -> None:
+    statements = Statements(store)
     for scope in SCOPES:
         for order in SessionOrderField:
-            await backend.page_sessions([SessionPageRequest(Window(20), order=order)], scope)
-    explained = await plans(backend, statements)
+            await store.page_sessions([SessionPageRequest(Window(20), order=order)], scope)
+    explained = await plans(store, statements)
     read = [step for steps in explained.values() for step in steps if "sessions" in step]
     assert read
     assert [step for step in read if "USING INDEX ix_sessions_" not in step] == []
 
 
-async def test_commits_scan_no_table(backend: SqlBackend) -> None:
-    statements = Statements(backend)
+async def test_commits_scan_no_table(store: SqlBackend) -> None:
+    statements = Statements(store)
     said = NewMessage(MessageRole.USER, (TextPart("hello"),), preview="hello")
     steps: list[tuple[Change, ...]] = [
         (CreateSession(key="a", epoch=Epoch("e"), owner_id=OWNER), AddMessages((said,) * 9)),
@@ -153,20 +142,20 @@ async def test_commits_scan_no_table(backend: SqlBackend) -> None:
     ]
     for number, changes in enumerate(steps):
         commit = Commit(SESSION, changes, now(), Idempotency(str(number), "digest"))
-        [outcome] = await backend.commit([commit], Scope(OWNER))
+        [outcome] = await store.commit([commit], Scope(OWNER))
         assert not isinstance(outcome, Exception)
     fork = (
         CreateSession(key="b", epoch=Epoch("f"), owner_id=OWNER),
         CopyMessages(SESSION, Sequence(7)),
     )
-    await backend.commit([Commit(FORK, fork, now())], Scope(OWNER))
-    await backend.commit([Commit(FORK, (DeleteSession(),), now())], Scope(OWNER))
+    await store.commit([Commit(FORK, fork, now())], Scope(OWNER))
+    await store.commit([Commit(FORK, (DeleteSession(),), now())], Scope(OWNER))
     assert len(statements.seen) > 40
-    assert scans(await plans(backend, statements)) == []
+    assert scans(await plans(store, statements)) == []
 
 
-async def test_a_plan_that_scans_is_noticed(backend: SqlBackend) -> None:
-    statements = Statements(backend)
-    async with backend._reading.connect() as connection:
-        await connection.exec_driver_sql("SELECT * FROM messages WHERE preview = ?", ("x",))
-    assert [step for _, step in scans(await plans(backend, statements))] == ["SCAN messages"]
+async def test_a_plan_that_scans_is_noticed(store: SqlBackend) -> None:
+    statements = Statements(store)
+    with store.engines[2].connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM messages WHERE preview = ?", ("x",))
+    assert [step for _, step in scans(await plans(store, statements))] == ["SCAN messages"]
