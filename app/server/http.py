@@ -75,6 +75,12 @@ class GraphQLEndpoint:
         if self._page is not None and negotiate(accept_header(request)).page:
             return self._page.respond(exchange)
         acceptable = self._negotiate(request)
+        if len(request.raw_path) > self._options.url_limit:
+            raise Refusal(
+                414,
+                "URI_TOO_LONG",
+                f"The URL is longer than {self._options.url_limit} bytes. Send it by POST.",
+            )
         authenticated = await self._admit(request)
         operation = parse_query_string(request.query, self._options.depth_limit)
         return await self._run(request, exchange, operation, acceptable, authenticated)
@@ -111,6 +117,9 @@ class GraphQLEndpoint:
         if request.content_length is not None and request.content_length > limit:
             raise too_large
         try:
+            if request.content.is_eof():
+                # All of it came with the headers, as small requests do: nothing to wait for.
+                return await request.read()
             async with asyncio.timeout(self._options.body_timeout):
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:

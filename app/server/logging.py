@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import Processor
 
 
@@ -73,6 +74,10 @@ class _LibraryHandler(logging.Handler):
         try:
             log = structlog.get_logger(record.name)
             exception = record.exc_info if record.exc_info and record.exc_info[0] else None
+            if exception and isinstance(exception[1], HttpProcessingError):
+                # Any scanner of ports causes these, and their text quotes what was sent.
+                log.info("malformed HTTP request", problem=type(exception[1]).__name__)
+                return
             fields: dict[str, Any] = {"logger": record.name}
             if exception:
                 fields["exc_info"] = exception

@@ -60,6 +60,7 @@ class ServerOptions:
     allowed_hosts: names that the Host header may carry beside loopback names and plain IP
         addresses; `*` switches the check off.
     body_limit: largest body of a request and largest WebSocket message.
+    url_limit: longest URL of a GET.
     body_timeout: how long a client may take to send its body.
     depth_limit: deepest nesting of lists and objects in the JSON of a request.
     connection_init_timeout: how long a socket may stay without `connection_init`.
@@ -77,6 +78,7 @@ class ServerOptions:
     allowed_origins: tuple[str, ...] = ("loopback",)
     allowed_hosts: tuple[str, ...] = ()
     body_limit: int = 1024 * 1024
+    url_limit: int = 16 * 1024
     body_timeout: float = 30.0
     depth_limit: int = 100
     connection_init_timeout: float = 10.0

@@ -6,6 +6,8 @@ The parameters are those of the GraphQL over HTTP specification, section 5: `que
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from multidict import MultiMapping
+
+_MANY_DIGITS = re.compile("[0-9]{19}")
+_MANY_DIGITS_IN_BYTES = re.compile(b"[0-9]{19}")
 
 
 def check_content_type(header: str) -> None:
@@ -78,6 +83,7 @@ def parse_json(text: bytes | str, depth_limit: int, what: str) -> Any:
             f"{what} is not valid JSON in UTF-8 (line {error.lineno}, column {error.colno})."
         ) from error
     check_depth(value, text, depth_limit, what)
+    check_integers(text, what)
     return value
 
 
@@ -106,6 +112,23 @@ def check_depth(value: Any, text: bytes | str, limit: int, what: str) -> None:
         if not level:
             return
     raise bad_request(f"{what} is nested deeper than {limit} levels.")
+
+
+def check_integers(text: bytes | str, what: str) -> None:
+    """Refuses integers beyond 64 bits, which the parser would silently round to a float."""
+    found = (
+        _MANY_DIGITS_IN_BYTES.search(text) if isinstance(text, bytes) else _MANY_DIGITS.search(text)
+    )
+    if not found:
+        return
+
+    def check(digits: str) -> None:
+        # The length first: int() is slow on thousands of digits.
+        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+            raise bad_request(f"{what} has an integer beyond 64 bits. Send it as a string.")
+
+    # The digits may well stand inside a string; a slower parser tells.
+    json.loads(text, parse_int=check)
 
 
 def parse_parameters(parameters: Any) -> Request:

@@ -68,6 +68,8 @@ async def listening(application: web.Application, host: str, port: int) -> Async
         handler_cancellation=True,
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         shutdown_timeout=_HANDLER_SECONDS,
+        # Beyond our own limit, so that a URL over that is refused by us and in JSON.
+        max_line_size=4 * application[OPTIONS].url_limit,
     )
     await runner.setup()
     try:

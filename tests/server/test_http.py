@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from tests.server.world import World
 
@@ -157,6 +158,20 @@ async def test_bad_parameters_of_a_get_are_a_clear_error(
     assert world.queries.value == 0
 
 
+async def test_a_url_of_the_limit_is_read_and_a_longer_one_is_sent_to_post(
+    http: ClientSession, url: str, world: World
+) -> None:
+    for length, status in ((16 * 1024, 200), (16 * 1024 + 1, 414), (40_000, 414)):
+        path = "/graphql?query={hello}"
+        address = URL(url + "?query={hello}" + "," * (length - len(path)), encoded=True)
+        async with http.get(address) as response:
+            assert response.status == status
+            answer = await response.json()
+    assert code(answer) == "URI_TOO_LONG"
+    assert "POST" in answer["errors"][0]["message"]
+    assert world.queries.value == 1
+
+
 async def test_a_parameter_given_twice_is_refused(http: ClientSession, url: str) -> None:
     async with http.get(f"{url}?query={{hello}}&query={{hello}}") as response:
         assert response.status == 400
@@ -176,6 +191,36 @@ async def test_nesting_up_to_the_limit_comes_back_whole(http: ClientSession, url
 
 async def test_wide_json_is_not_taken_for_deep_json(http: ClientSession, url: str) -> None:
     value = [{"n": [number]} for number in range(1000)]
+    status, answer = await post(
+        http, url, query="query ($v: JSON!) { echo(value: $v) }", variables={"v": value}
+    )
+    assert status == 200
+    assert answer["data"] == {"echo": value}
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["18446744073709551616", "-9223372036854775809", "1" * 200, "[1, 12345678901234567890123]"],
+)
+async def test_an_integer_that_would_be_rounded_is_refused(
+    http: ClientSession, url: str, number: str
+) -> None:
+    query = '{"query": "query ($v: JSON!) { echo(value: $v) }", "variables": {"v": '
+    body = query + number + "}}"
+    headers = {"Content-Type": "application/json"}
+    async with http.post(url, data=body.encode(), headers=headers) as response:
+        assert response.status == 400
+        answer = await response.json()
+    assert code(answer) == "BAD_REQUEST"
+    assert "beyond 64 bits" in answer["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "value", [2**64 - 1, -(2**63), 1e20, 1.5e-300, "18446744073709551616", '"99999999999999999999']
+)
+async def test_numbers_and_digits_that_fit_come_back_exactly(
+    http: ClientSession, url: str, value: Any
+) -> None:
     status, answer = await post(
         http, url, query="query ($v: JSON!) { echo(value: $v) }", variables={"v": value}
     )

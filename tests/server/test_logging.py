@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -176,6 +177,23 @@ def test_libraries_log_in_the_same_form_from_warnings_on() -> None:
         "asyncio",
     )
     assert "ValueError: 4 characters" in error["exception"]
+
+
+@pytest.mark.usefixtures("restored")
+async def test_what_is_not_http_is_one_line_that_quotes_nothing(world: World) -> None:
+    stream = io.BytesIO()
+    async with world.serve() as url:
+        configure_logging(LogFormat.JSON, "info", stream)
+        host, port = url.removeprefix("http://").split("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /graphql HTTP/1.1\r\nthe password is swordfish\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        await writer.wait_closed()
+    assert b" 400 Bad Request" in answer
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["event"], line["problem"]) == ("malformed HTTP request", "BadHttpMessage")
+    assert b"swordfish" not in stream.getvalue()
 
 
 @pytest.mark.usefixtures("restored")
