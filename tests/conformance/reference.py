@@ -96,8 +96,9 @@ class ReferenceBackend:
         self, ids: Collection[SessionId], scope: Scope
     ) -> Found[SessionId, Session]:
         """Answers sessions by id."""
-        found = {id: self.access(id, scope) for id in ids}
-        return {id: one.session for id, one in found.items() if one and one.session}
+        self.require_open()
+        found = {session_id: self.access(session_id, scope) for session_id in ids}
+        return {session_id: one.session for session_id, one in found.items() if one and one.session}
 
     async def find_sessions(
         self, keys: Collection[SessionKey], scope: Scope
@@ -120,17 +121,19 @@ class ReferenceBackend:
         self, ids: Collection[MessageId], scope: Scope
     ) -> Found[MessageId, Message]:
         """Answers messages by id."""
+        self.require_open()
         answer: dict[MessageId, Message | ScrollbackError] = {}
-        for id in ids:
-            stored = self.access(id.session_id, scope)
-            if stored and id.sequence in stored.messages:
-                answer[id] = stored.messages[id.sequence]
+        for wanted in ids:
+            stored = self.access(wanted.session_id, scope)
+            if stored and wanted.sequence in stored.messages:
+                answer[wanted] = stored.messages[wanted.sequence]
         return answer
 
     async def page_messages(
         self, requests: Collection[MessagePageRequest], scope: Scope
     ) -> Found[MessagePageRequest, Page[Message]]:
         """Answers pages of messages."""
+        self.require_open()
         answer: dict[MessagePageRequest, Page[Message] | ScrollbackError] = {}
         for request in requests:
             stored = self.access(request.session_id, scope)
@@ -141,18 +144,18 @@ class ReferenceBackend:
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         """Answers users by id."""
         self.require_open()
-        visible = {id for id in ids if scope.owner is None or scope.owner == id}
-        return {id: self.store.users[id] for id in visible if id in self.store.users}
+        visible = {one for one in ids if scope.owner in (None, one)}
+        return {one: self.store.users[one] for one in visible if one in self.store.users}
 
     async def get_agents(self, ids: Collection[AgentId]) -> Found[AgentId, Agent]:
         """Answers agents by id."""
         self.require_open()
-        return {id: self.store.agents[id] for id in ids if id in self.store.agents}
+        return {one: self.store.agents[one] for one in ids if one in self.store.agents}
 
     async def get_profiles(self, ids: Collection[ProfileId]) -> Found[ProfileId, Profile]:
         """Answers profiles by id."""
         self.require_open()
-        return {id: self.store.profiles[id] for id in ids if id in self.store.profiles}
+        return {one: self.store.profiles[one] for one in ids if one in self.store.profiles}
 
     async def commit(
         self, commits: Sequence[Commit], scope: Scope
@@ -169,6 +172,7 @@ class ReferenceBackend:
 
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         """Answers slices of event logs."""
+        self.require_open()
         answer: dict[LogRead, LogSlice | ScrollbackError] = {}
         for read in reads:
             stored = self.access(read.session_id, scope)
@@ -196,14 +200,15 @@ class ReferenceBackend:
     async def check(self) -> AsyncIterator[Finding]:
         """Compares every counter with its recount and every log with the numbers 1, 2, 3 …"""
         self.require_open()
-        for id, stored in sorted(self.store.sessions.items()):
+        for session_id, stored in sorted(self.store.sessions.items()):
             if stored.session is None:
                 continue
             if stored.session != stored.recounted():
-                yield Finding(Severity.ERROR, "COUNTER_DRIFT", f"counters of {id} are wrong")
-            numbers = [event.revision for event in stored.events]
-            if numbers != list(range(1, stored.session.revision + 1)):
-                yield Finding(Severity.ERROR, "LOG_GAP", f"the log of {id} has a gap")
+                yield Finding(
+                    Severity.ERROR, "COUNTER_DRIFT", f"counters of {session_id} are wrong"
+                )
+            if not stored.has_whole_log():
+                yield Finding(Severity.ERROR, "LOG_GAP", f"the log of {session_id} has a gap")
 
     async def repair(self) -> int:
         """Sets every counter to its recount."""
@@ -224,10 +229,10 @@ class ReferenceBackend:
         if self.closed:
             raise StoreUnavailable("the store is closed")
 
-    def access(self, id: SessionId, scope: Scope) -> StoredSession | None:
+    def access(self, session_id: SessionId, scope: Scope) -> StoredSession | None:
         """Returns a session, live or deleted, if it is in scope."""
         self.require_open()
-        stored = self.store.sessions.get(id)
+        stored = self.store.sessions.get(session_id)
         if stored is None or scope.owner not in (None, stored.owner_id):
             return None
         return stored
@@ -235,7 +240,7 @@ class ReferenceBackend:
     def visible_sessions(self, scope: Scope) -> list[Session]:
         """Returns the live sessions in scope."""
         self.require_open()
-        found = [self.access(id, scope) for id in self.store.sessions]
+        found = [self.access(session_id, scope) for session_id in self.store.sessions]
         return [one.session for one in found if one and one.session]
 
     async def commit_one(self, commit: Commit, scope: Scope) -> Committed:
@@ -259,7 +264,7 @@ class ReferenceBackend:
             draft = stored.copy()
         if commit.expected is not None and commit.expected != draft.starting_revision:
             raise Conflict("the session has changed", draft.session)
-        outcome = draft.carry_out(commit, lambda id: self.access(id, scope))
+        outcome = draft.carry_out(commit, lambda session_id: self.access(session_id, scope))
         self.store.sessions[commit.session_id] = draft
         if draft.session is not None:
             self.store.register(draft.session, draft.messages.values())

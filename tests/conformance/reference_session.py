@@ -37,7 +37,7 @@ from app.model.timestamps import Timestamp
 class StoredSession:
     """A session with all that belongs to it; `session` is None once it is deleted."""
 
-    id: SessionId
+    session_id: SessionId
     owner_id: UserId | None
     epoch: Epoch
     revision: Revision
@@ -102,6 +102,12 @@ class StoredSession:
             revision=self.revision,
         )
 
+    def has_whole_log(self) -> bool:
+        """Answers whether the log holds each number once, or the deletion alone."""
+        numbers = [event.revision for event in self.events]
+        first = self.revision if self.session is None else 1
+        return numbers == list(range(first, self.revision + 1))
+
     def carry_out(
         self, commit: Commit, access: Callable[[SessionId], StoredSession | None]
     ) -> Committed:
@@ -121,7 +127,12 @@ class StoredSession:
         sequences = range(self.numbered[0], self.numbered[-1] + 1) if self.numbered else range(0)
         if commit.idempotency is not None:
             self.replays[commit.idempotency.key] = IdempotencyRecord(
-                self.id, commit.idempotency, self.revision, sequences, self.affected, commit.at
+                self.session_id,
+                commit.idempotency,
+                self.revision,
+                sequences,
+                self.affected,
+                commit.at,
             )
         return self.committed(revision=self.revision, sequences=sequences, affected=self.affected)
 
@@ -164,11 +175,13 @@ class StoredSession:
     ) -> None:
         """Adds an event to the log."""
         self.revision = Revision(self.revision + 1)
-        self.events.append(Event(self.id, self.revision, kind, at, sequence, data or {}, None))
+        self.events.append(
+            Event(self.session_id, self.revision, kind, at, sequence, data or {}, None)
+        )
 
     def set_field(self, kind: EventKind, name: str, value: Any, at: Timestamp) -> None:
         """Sets one field of the session, if that changes it."""
-        if self.session is not None and getattr(self.session, name) != value:
+        if self.session is not None and differ(getattr(self.session, name), value):
             self.session = replace(self.session, **{name: value})
             self.tell(kind, at, data={name: value})
 
@@ -203,7 +216,7 @@ class StoredSession:
             self.numbered.append(Sequence(self.session.last_sequence + 1))
             self.put(
                 Message(
-                    session_id=self.id,
+                    session_id=self.session_id,
                     sequence=self.numbered[-1],
                     role=new.role,
                     status=new.status,
@@ -232,7 +245,7 @@ class StoredSession:
             source.require(through)
         for sequence, message in sorted(source.messages.items()):
             if through is None or sequence <= through:
-                self.put(replace(message, session_id=self.id), commit.at)
+                self.put(replace(message, session_id=self.session_id), commit.at)
                 self.affected += 1
 
     def edit_message(self, change: EditMessage, at: Timestamp) -> None:
@@ -245,9 +258,8 @@ class StoredSession:
         }
         if change.parts is not None:
             given["preview"] = change.preview
-        after = replace(before, **given)
-        if after != before:
-            self.messages[change.sequence] = replace(after, edited_at=at)
+        if any(differ(getattr(before, name), value) for name, value in given.items()):
+            self.messages[change.sequence] = replace(before, **given, edited_at=at)
             self.tell(EventKind.MESSAGE_EDITED, at, sequence=change.sequence)
 
     def truncate(self, after: Sequence, at: Timestamp) -> None:
@@ -282,6 +294,11 @@ class StoredSession:
         self.messages = {}
         self.events = []
         self.tell(EventKind.SESSION_DELETED, at)
+
+
+def differ(one: Any, other: Any) -> bool:
+    """Answers whether two values differ as JSON does: true is not 1, and 1 is not 1.0."""
+    return bool(one != other) or repr(one) != repr(other)
 
 
 def create_session(

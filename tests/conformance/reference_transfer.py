@@ -24,21 +24,24 @@ def export_records(
     """Yields what a store holds, in the order of a stream of records."""
     visible = [
         stored
-        for id, stored in sorted(store.sessions.items())
-        if scope.owner in (None, stored.owner_id) and (after is None or id > after)
+        for session_id, stored in sorted(store.sessions.items())
+        if scope.owner in (None, stored.owner_id) and (after is None or session_id > after)
     ]
     if after is None:
-        yield from (one for id, one in sorted(store.users.items()) if scope.owner in (None, id))
+        yield from (
+            user for _, user in sorted(store.users.items()) if scope.owner in (None, user.id)
+        )
+    if after is None and scope.owner is None:
         yield from (agent for _, agent in sorted(store.agents.items()))
         yield from (profile for _, profile in sorted(store.profiles.items()))
     for stored in visible:
         if stored.session is not None:
             yield from records_of(stored)
-    for stored in visible:
-        if stored.session is None:
-            at = stored.events[0].at
-            yield Deletion(stored.id, stored.owner_id, stored.epoch, stored.revision, at)
-    if after is None and scope.owner is None:
+    if scope.owner is None:
+        for session_id, stored in sorted(store.sessions.items()):
+            if stored.session is None:
+                at = stored.events[0].at
+                yield Deletion(session_id, stored.owner_id, stored.epoch, stored.revision, at)
         yield from store.damages
 
 
@@ -58,11 +61,14 @@ def load_records(store: ReferenceStore, records: list[Record]) -> Loaded:
     for record in records:
         match record:
             case User():
-                store.users[record.id] = record
+                if record.display_name is not None or record.id not in store.users:
+                    store.users[record.id] = record
             case Agent():
-                store.agents[record.id] = record
+                if record.display_name is not None or record.id not in store.agents:
+                    store.agents[record.id] = record
             case Profile():
-                store.profiles[record.id] = record
+                if record.display_name is not None or record.id not in store.profiles:
+                    store.profiles[record.id] = record
             case Session():
                 loading[record.id] = StoredSession(
                     record.id, record.owner_id, record.epoch, record.revision, record
@@ -108,18 +114,20 @@ def settle(store: ReferenceStore, loading: dict[SessionId, StoredSession], damag
     """Keeps what is new, counts what is the same, reports what differs."""
     sessions = messages = unchanged = 0
     conflicts: list[SessionId] = []
-    for id, incoming in loading.items():
-        here = store.sessions.get(id)
+    for session_id, incoming in loading.items():
+        here = store.sessions.get(session_id)
         session = incoming.session
+        if session != incoming.recounted() or not incoming.has_whole_log():
+            raise InvalidInput("a session does not come whole")
         if here is not None:
             if same_state(here, incoming):
                 unchanged += 1
             else:
-                conflicts.append(id)
+                conflicts.append(session_id)
         elif session is not None and store.find(SessionKey(session.owner_id, session.key)):
-            conflicts.append(id)
+            conflicts.append(session_id)
         else:
-            store.sessions[id] = incoming
+            store.sessions[session_id] = incoming
             sessions += 1 if session is not None else 0
             messages += len(incoming.messages)
             if session is not None:
