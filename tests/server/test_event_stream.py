@@ -135,6 +135,13 @@ async def test_a_client_that_never_reads_is_cut_off(world: World) -> None:
                 % (len(body), body),
             )
             await world.sources_closed.reach(1)
+            # Gone with all that was not sent yet: closed instead of aborted, the connection would
+            # stay until the client had read everything.
+            received = 0
+            async with asyncio.timeout(PATIENCE):
+                while data := await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+                    received += len(data)
+            assert 0 < received < world.events_taken.value * 50_000
 
 
 async def test_a_stream_ends_when_the_credentials_expire(http: ClientSession, world: World) -> None:

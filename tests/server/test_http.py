@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from app.execution.limits import QueryLimits
 from tests.server.world import World
 
 RESPONSE_JSON = "application/graphql-response+json"
@@ -371,6 +372,22 @@ async def test_data_made_null_by_a_field_is_still_a_result(http: ClientSession, 
     assert status == 200
     assert answer["data"] is None
     assert answer["errors"][0]["path"] == ["requiredRefused"]
+
+
+async def test_a_timeout_is_a_request_error_without_data(http: ClientSession, world: World) -> None:
+    world.limits = QueryLimits(timeout_seconds=0.01)
+    async with world.serve() as url:
+        status, answer = await post(http, url, query="{ hello slow }")
+        assert status == 400
+        assert code(answer) == "OPERATION_TIMEOUT"
+        assert "data" not in answer
+        headers = {"Accept": "application/json"}
+        async with http.post(url, json={"query": "{ slow }"}, headers=headers) as response:
+            assert response.status == 200
+            answer = await response.json()
+        assert answer["data"] is None
+        assert code(answer) == "OPERATION_TIMEOUT"
+    assert world.cancelled.value == 2
 
 
 async def test_internals_never_reach_the_client(

@@ -158,6 +158,24 @@ async def test_the_client_completes_an_operation_and_its_source_is_closed(
         assert await client.still_lives()
 
 
+async def test_starting_and_completing_in_a_loop_piles_up_no_operations(
+    http: ClientSession, url: str, world: World
+) -> None:
+    async with initialised(http, url) as client, initialised(http, url) as other:
+        await client.subscribe("s", "subscription { closeLate }")
+        await client.data("s")
+        for _ in range(4):
+            await client.send(id="s", type="complete")
+            await client.subscribe("s", "subscription { closeLate }")
+        # By the time another socket is served, this one's messages have been looked at.
+        assert await other.still_lives()
+        world.gate.set()
+        await client.data("s")
+        await client.send(id="s", type="complete")
+        assert await client.still_lives()
+    assert world.most_open == 1
+
+
 async def test_closing_the_socket_closes_every_source(
     http: ClientSession, url: str, world: World
 ) -> None:

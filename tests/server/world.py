@@ -6,10 +6,10 @@ What happened inside is counted in the world, so that a test can see that nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import strawberry
 from aiohttp import web
@@ -17,11 +17,14 @@ from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from app.execution.executor import Executor
+from app.execution.limits import QueryLimits
 from app.execution.operation import ShownError
 from app.server.application import build_application
 from app.server.authentication import AuthenticationFailed
 from app.server.parts import Authenticated, Readiness, ServerOptions, ServerParts
 from app.server.run import listening
+
+T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds after which something that a test waits for counts as not happening."""
@@ -75,6 +78,9 @@ class World:
     callers: list[str] = field(default_factory=list)
     reported: list[BaseException] = field(default_factory=list)
     application: web.Application | None = None
+    limits: QueryLimits = field(default_factory=QueryLimits)
+    most_open: int = 0
+    held: list[AsyncGenerator[Any]] = field(default_factory=list)
 
     def open_context(self, caller: str) -> WorldContext:
         self.callers.append(caller)
@@ -100,7 +106,10 @@ class World:
         self.application = build_application(
             ServerParts(
                 executor=Executor(
-                    SCHEMA, describe_error=_describe, report_error=self._report_error
+                    SCHEMA,
+                    limits=self.limits,
+                    describe_error=_describe,
+                    report_error=self._report_error,
                 ),
                 open_context=self.open_context,
                 authenticate=self.authenticate,
@@ -109,6 +118,11 @@ class World:
             )
         )
         return self.application
+
+    def hold(self, source: AsyncGenerator[T]) -> AsyncGenerator[T]:
+        """Keeps a source, so that nothing but closing it closes it."""
+        self.held.append(source)
+        return source
 
     @asynccontextmanager
     async def serve(self, **options: Any) -> AsyncIterator[str]:
@@ -192,52 +206,79 @@ class Mutation:
         return world.mutations.value
 
 
+async def _one_then_wait(world: World) -> AsyncGenerator[int]:
+    world.sources_opened.add()
+    try:
+        yield 1
+        await world.gate.wait()
+        yield 2
+    finally:
+        world.sources_closed.add()
+
+
+async def _close_late(world: World) -> AsyncGenerator[int]:
+    world.sources_opened.add()
+    world.most_open = max(world.most_open, world.sources_opened.value - world.sources_closed.value)
+    try:
+        yield 1
+        await asyncio.Event().wait()
+    finally:
+        await world.gate.wait()
+        world.sources_closed.add()
+
+
+async def _flood(world: World, size: int) -> AsyncGenerator[str]:
+    world.sources_opened.add()
+    try:
+        while True:
+            world.events_taken.add()
+            yield "x" * size
+            await asyncio.sleep(0)
+    finally:
+        world.sources_closed.add()
+
+
+async def _counter(world: World) -> AsyncGenerator[int]:
+    number = world.mutations.value
+    try:
+        while True:
+            yield number
+            number += 1
+            await world.mutations.wait_for(number)
+    finally:
+        world.sources_closed.add()
+
+
+async def _count_to(world: World, last: int) -> AsyncGenerator[int]:
+    world.sources_opened.add()
+    try:
+        for number in range(1, last + 1):
+            yield number
+    finally:
+        world.sources_closed.add()
+
+
 @strawberry.type
 class Subscription:
     @strawberry.subscription
     async def count_to(self, info: Info[WorldContext, None], last: int) -> AsyncIterator[int]:
-        world = _world(info)
-        world.sources_opened.add()
-        try:
-            for number in range(1, last + 1):
-                yield number
-        finally:
-            world.sources_closed.add()
+        return _world(info).hold(_count_to(_world(info), last))
 
     @strawberry.subscription
     async def one_then_wait(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
-        world = _world(info)
-        world.sources_opened.add()
-        try:
-            yield 1
-            await world.gate.wait()
-            yield 2
-        finally:
-            world.sources_closed.add()
+        return _world(info).hold(_one_then_wait(_world(info)))
+
+    @strawberry.subscription
+    async def close_late(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
+        return _world(info).hold(_close_late(_world(info)))
 
     @strawberry.subscription
     async def counter(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
-        world = _world(info)
-        number = world.mutations.value
-        try:
-            while True:
-                yield number
-                number += 1
-                await world.mutations.wait_for(number)
-        finally:
-            world.sources_closed.add()
+        return _world(info).hold(_counter(_world(info)))
 
     @strawberry.subscription
     async def flood(self, info: Info[WorldContext, None], size: int) -> AsyncIterator[str]:
-        world = _world(info)
-        world.sources_opened.add()
-        try:
-            while True:
-                world.events_taken.add()
-                yield "x" * size
-                await asyncio.sleep(0)
-        finally:
-            world.sources_closed.add()
+        return _world(info).hold(_flood(_world(info), size))
 
     @strawberry.subscription
     async def breaks(self) -> AsyncIterator[int]:
