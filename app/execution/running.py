@@ -159,18 +159,22 @@ class Run(CoreExecutor[Any]):
     async def _end_leftovers(self) -> None:
         current = asyncio.current_task()
         while True:
-            left: set[asyncio.Future[Any]] = {
+            background = {future for future in self.background_futures if not future.done()}
+            tasks = {
                 task
                 for task in self._tasks
                 if task is not None and task is not current and not task.done()
             }
-            left.update(future for future in self.background_futures if not future.done())
-            if not left:
+            if not background and not tasks:
                 break
-            for future in left:
+            for future in background:
                 future.cancel()
-            await asyncio.wait(left)
-            for future in left:
+            for task in tasks:
+                # A second cancellation would break off a resolver that is tidying up.
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(background | tasks)
+            for future in background | tasks:
                 if not future.cancelled():
                     future.exception()  # read, so that asyncio does not complain of it
         # A task that is cancelled before its first step never awaits its resolver.

@@ -37,14 +37,15 @@ class Desk:
     async def wait(self, name: str) -> str:
         """Waits until released, and notes how that ended; `waiting` is set by the last expected."""
         self.started += 1
+        order = self.started
         if self.started == self.expected:
             self.waiting.set()
         try:
             await self.release.wait()
         except asyncio.CancelledError:
-            # A resolver needs a moment to tidy up after its cancellation.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            # Each resolver takes longer than the one before to tidy up after its cancellation.
+            for _ in range(5 * order):
+                await asyncio.sleep(0)
             self.cancelled.append(name)
             raise
         self.finished.append(name)

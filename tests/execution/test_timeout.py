@@ -20,6 +20,7 @@ IMPATIENT = QueryLimits(timeout_seconds=0.02)
         ('{ slow(name: "a") }', ["a"]),
         ('{ hello a: slow(name: "a") b: slow(name: "b") }', ["a", "b"]),
         ('{ a: slow(name: "a") book { b: slow(name: "b") c: slow(name: "c") } }', ["a", "b", "c"]),
+        ('{ slow(name: "a") book { slow(name: "b") failing } }', ["a", "b"]),
         (
             '{ books(first: 3) { edges { node { slow(name: "x") more: slow(name: "y") } } } }',
             ["x", "x", "x", "y", "y", "y"],
