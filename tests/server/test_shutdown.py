@@ -126,6 +126,25 @@ async def test_an_event_stream_is_cut_without_complete_so_that_its_client_comes_
     assert world.sources_closed.value == 1
 
 
+async def test_draining_ends_event_streams_and_sockets_before_it_returns(
+    http: ClientSession, url: str, world: World
+) -> None:
+    request = {"query": "subscription { oneThenWait }"}
+    headers = {"Accept": "text/event-stream"}
+    async with (
+        http.post(url, json=request, headers=headers) as response,
+        initialised(http, url) as client,
+    ):
+        await response.content.readuntil(b"\n\n")
+        await client.subscribe("s", request["query"])
+        await client.data("s")
+        closed = asyncio.create_task(client.closed_with())
+        assert world.application is not None
+        await world.application[LIFECYCLE].drain(PATIENCE, PATIENCE)
+        assert world.sources_closed.value == 2
+        assert (await closed)[0] == 1012
+
+
 async def test_a_mutation_that_takes_longer_than_the_drain_is_cancelled(
     http: ClientSession, world: World
 ) -> None:

@@ -71,8 +71,9 @@ async def test_a_client_that_never_reads_is_cut_off_and_all_its_operations_end(
             await asyncio.get_running_loop().sock_sendall(deaf, frame(flood % number))
         await world.sources_opened.reach(operations)
         # While the deaf one is waited for, others are served.
-        while world.sources_closed.value == 0:
-            assert await other.still_lives()
+        async with asyncio.timeout(PATIENCE):
+            while world.sources_closed.value == 0:
+                assert await other.still_lives()
         await world.sources_closed.reach(operations)
         assert await other.still_lives()
         # What was produced is what the buffers hold, not what a client might once read.
