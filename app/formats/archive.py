@@ -8,7 +8,7 @@ always gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ _HEADER = {"type": "scrollback", "version": VERSION}
 
 async def encode_archive(
     records: AsyncIterator[Record], *, on_record: Callable[[Record], None]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yields the bytes of an archive in chunks of about a mebibyte."""
     pending = [orjson.dumps(_HEADER, option=orjson.OPT_APPEND_NEWLINE)]
     size = count = 0

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from app.backends.protocol import EVERYTHING, Backend
 from app.model.errors import NotFound, ScrollbackError
+from app.model.events import Event
 from app.model.identifiers import SessionId, SessionKey, UserId
-from app.model.records import Deletion, Record
-from app.model.session import Agent, Profile, Session, User
+from app.model.message import Message
+from app.model.records import IdempotencyRecord, Record
+from app.model.session import Session
 
 _DIGITS = frozenset("0123456789abcdef")
-
-NounT = TypeVar("NounT", User, Agent, Profile)
 
 
 async def find_session(backend: Backend, owner: UserId | None, reference: str) -> Session:
@@ -33,37 +33,58 @@ async def find_session(backend: Backend, owner: UserId | None, reference: str) -
     return _certain(by_key)
 
 
-async def export_session(backend: Backend, session: Session) -> AsyncIterator[Record]:
-    """Yields the records of one session, and before them whom it names."""
-    for user in _found((await _users(backend, session)).values()):
-        yield user
-    agent_ids = sorted({i for i in (session.agent_id, session.peer_agent_id) if i is not None})
-    for agent in _found((await backend.get_agents(agent_ids)).values()):
-        yield agent
-    if session.profile_id is not None:
-        for profile in _found((await backend.get_profiles([session.profile_id])).values()):
-            yield profile
+async def export_records(
+    backend: Backend, session: Session | None = None
+) -> AsyncGenerator[Record, None]:
+    """Yields the records of the whole store, or of one session and before them whom it names.
+
+    To be closed (`contextlib.aclosing`), since it holds a connection to the store.
+    """
+    if session is None:
+        async with _closing(backend.export(EVERYTHING)) as records:
+            async for record in records:
+                yield record
+        return
+    for named in await _named_by(backend, session):
+        yield named
     # Sessions are exported by id, so the one before this id leads straight to it.
     before = SessionId(f"{int(session.id, 16) - 1:032x}") if int(session.id, 16) else None
-    mine = False
-    async for record in backend.export(EVERYTHING, after=before):
-        if isinstance(record, Session):
-            if mine or record.id != session.id:
-                return
-            mine = True
-        elif isinstance(record, Deletion) or getattr(record, "session_id", None) != session.id:
-            return
-        yield record
+    async with _closing(backend.export(EVERYTHING, after=before)) as records:
+        async for record in records:
+            if not _is_of(record, session):
+                break
+            yield record
 
 
-async def _users(backend: Backend, session: Session) -> Mapping[UserId, User | ScrollbackError]:
-    if session.owner_id is None:
-        return {}
-    return await backend.get_users([session.owner_id], EVERYTHING)
+def _is_of(record: Record, session: Session) -> bool:
+    match record:
+        case Session():
+            return record.id == session.id
+        case Message() | Event() | IdempotencyRecord():
+            return record.session_id == session.id
+        case _:
+            return False
 
 
-def _found(nouns: Iterable[NounT | ScrollbackError]) -> list[NounT]:
-    return [noun for noun in nouns if not isinstance(noun, ScrollbackError)]
+async def _named_by(backend: Backend, session: Session) -> list[Record]:
+    users = [session.owner_id] if session.owner_id is not None else []
+    agents = sorted({i for i in (session.agent_id, session.peer_agent_id) if i is not None})
+    profiles = [session.profile_id] if session.profile_id is not None else []
+    found: list[Record | ScrollbackError] = [
+        *(await backend.get_users(users, EVERYTHING)).values(),
+        *(await backend.get_agents(agents)).values(),
+        *(await backend.get_profiles(profiles)).values(),
+    ]
+    return [named for named in found if not isinstance(named, ScrollbackError)]
+
+
+@asynccontextmanager
+async def _closing(records: AsyncIterator[Record]) -> AsyncIterator[AsyncIterator[Record]]:
+    try:
+        yield records
+    finally:
+        if isinstance(records, AsyncGenerator):
+            await records.aclose()
 
 
 def _certain(session: Session | ScrollbackError) -> Session:
