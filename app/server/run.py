@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import structlog
@@ -49,14 +49,17 @@ async def serve(
     signals = (signal.SIGTERM, signal.SIGINT)
     try:
         async with listening(application, host, port) as base_url:
-            for signum in signals:
-                loop.add_signal_handler(signum, receive, signum)
+            # Windows has no such handlers: there, Ctrl-C cancels the task that runs this.
+            with suppress(NotImplementedError):
+                for signum in signals:
+                    loop.add_signal_handler(signum, receive, signum)
             on_listening(base_url)
             await stop.wait()
     finally:
         # Only here: while running operations finish, the second signal is listened for.
-        for signum in signals:
-            loop.remove_signal_handler(signum)
+        with suppress(NotImplementedError):
+            for signum in signals:
+                loop.remove_signal_handler(signum)
 
 
 @asynccontextmanager
