@@ -1,0 +1,1 @@
+"""Live updates: a session's event log, read as it grows."""

@@ -1,0 +1,1 @@
+"""Ways of carrying hints between the writers and the readers of logs."""

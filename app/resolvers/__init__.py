@@ -1,0 +1,1 @@
+"""What each operation does, once for every way in: GraphQL, command line, agent tools."""

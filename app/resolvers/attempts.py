@@ -1,0 +1,62 @@
+"""Attempts at a change: the client's key for one, and the digest of what it asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+
+import orjson
+
+from app.model.changes import Idempotency
+from app.rules.limits import Limits
+from app.rules.sessions import check_idempotency_key
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one operation. With a key it can be repeated and happens once.
+
+    `request` is everything that the client asked for, the key aside.
+    """
+
+    operation: str
+    request: tuple[object, ...]
+    key: str | None = None
+
+    def check(self, limits: Limits) -> None:
+        """Raises InvalidInput and LimitExceeded for a key that can't be kept."""
+        if self.key is not None:
+            check_idempotency_key(self.key, limits)
+
+    def idempotency(self) -> Idempotency | None:
+        """Returns the key with the digest of the request; None without a key."""
+        if self.key is None:
+            return None
+        return Idempotency(key=self.key, digest=digest_request(self.operation, self.request))
+
+
+def digest_request(operation: str, request: tuple[object, ...]) -> str:
+    """Returns the SHA-256 of a request in canonical JSON, in hexadecimal digits.
+
+    Keys are sorted and fields that hold their default are left out, so that a field which a
+    later version adds does not make an old request look like another one.
+    """
+    canonical = orjson.dumps([operation, _to_json(request)], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _to_json(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        given = {
+            field.name: _to_json(getattr(value, field.name))
+            for field in fields(value)
+            if getattr(value, field.name) != field.default or field.default is MISSING
+        }
+        return [type(value).__name__, given]
+    if isinstance(value, Mapping):
+        return {key: _to_json(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_to_json(item) for item in value]
+    return value

@@ -1,0 +1,102 @@
+"""Cursors: places in a list or a log, as opaque text that only the list it came from accepts.
+
+A cursor holds the keyset of its place (never an offset), and a CRC-32 over that keyset and the
+name of the list it belongs to. The sum is no secret and no protection: access is decided by the
+scope of every statement. It makes a mistake (a cursor that was cut off, mistyped, or taken from
+another session) an error that says so, where it would otherwise be another page.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from app.model.errors import InvalidInput
+from app.model.identifiers import Epoch, Position, Revision, Sequence, SessionId
+from app.model.paging import SessionBound, SessionOrderField
+
+MOST_CHARACTERS = 16_384
+"""No cursor is longer than this; a longer text is not even looked at."""
+
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_SUM_BYTES = 4
+
+
+def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
+    """Returns the cursor of a message in its session's messages."""
+    return _encode(str(sequence), "message", session_id)
+
+
+def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...]) -> Sequence:
+    """Returns the place of a cursor in a session's messages. InvalidInput for any other text."""
+    place = _decode(text, "message", session_id, path)
+    if not _NUMBER.fullmatch(place):
+        raise _malformed(path)
+    return Sequence(int(place))
+
+
+def encode_session_cursor(bound: SessionBound, order: SessionOrderField, descending: bool) -> str:
+    """Returns the cursor of a session in that order."""
+    return _encode(f"{bound.id}\x00{bound.value}", "session", _order_name(order, descending))
+
+
+def decode_session_cursor(
+    text: str, order: SessionOrderField, descending: bool, path: tuple[str, ...]
+) -> SessionBound:
+    """Returns the place of a cursor in that order. InvalidInput for one of another order."""
+    place = _decode(text, "session", _order_name(order, descending), path)
+    session_id, separator, value = place.partition("\x00")
+    if not separator:
+        raise _malformed(path)
+    return SessionBound(value, SessionId(session_id))
+
+
+def encode_event_cursor(session_id: SessionId, position: Position) -> str:
+    """Returns the cursor of a place in a session's log."""
+    return _encode(f"{position.revision}.{position.epoch}", "event", session_id)
+
+
+def decode_event_cursor(text: str, session_id: SessionId, path: tuple[str, ...]) -> Position:
+    """Returns the place of a cursor in a session's log. InvalidInput for any other text."""
+    revision, separator, epoch = _decode(text, "event", session_id, path).partition(".")
+    if not separator or not _NUMBER.fullmatch(revision):
+        raise _malformed(path)
+    return Position(Epoch(epoch), Revision(int(revision)))
+
+
+def _order_name(order: SessionOrderField, descending: bool) -> str:
+    return f"{order.value} {'descending' if descending else 'ascending'}"
+
+
+def _sum(place: bytes, *owner: str) -> bytes:
+    return zlib.crc32(place, zlib.crc32("\x00".join(owner).encode())).to_bytes(_SUM_BYTES, "big")
+
+
+def _encode(place: str, *owner: str) -> str:
+    content = place.encode()
+    return urlsafe_b64encode(_sum(content, *owner) + content).rstrip(b"=").decode()
+
+
+def _decode(text: str, kind: str, owner: str, path: tuple[str, ...]) -> str:
+    """Returns the place in a cursor of that list. InvalidInput for anything else."""
+    if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
+        raise _malformed(path)
+    try:
+        content = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        place = content[_SUM_BYTES:].decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise _malformed(path) from None
+    if _encode(place, kind, owner) != text:
+        raise _malformed(path)
+    return place
+
+
+def _malformed(path: tuple[str, ...]) -> InvalidInput:
+    return InvalidInput(
+        f"{path[-1]} is no cursor of this list. Cursors are opaque and belong to the list and "
+        "the order that gave them.",
+        path,
+    )

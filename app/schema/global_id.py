@@ -1,0 +1,126 @@
+"""The ids that clients hold: opaque, URL-safe, and the same thing always has the same one.
+
+An id is the unpadded base64url (RFC 4648, section 5) of a letter for the kind and the thing's own
+identity. Decoding accepts only what encoding gives, so two ids are the same thing exactly when
+they are the same text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TypeAlias, TypeVar
+
+from app.model.errors import InvalidInput
+from app.model.identifiers import AgentId, MessageId, ProfileId, Sequence, SessionId, UserId
+from app.model.message import Message
+from app.model.session import Agent, Profile, Session, User
+
+Identified: TypeAlias = Session | Message | User | Agent | Profile
+
+NodeId: TypeAlias = tuple[type[Identified], "SessionId | MessageId | UserId | AgentId | ProfileId"]
+"""What an id names: the kind of thing, and its identity."""
+
+MOST_CHARACTERS = 4_096
+"""No id is longer than this; a longer text is not even looked at."""
+
+_LETTERS: dict[type[Identified], str] = {
+    Session: "S",
+    Message: "M",
+    User: "U",
+    Agent: "A",
+    Profile: "P",
+}
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+
+IdT = TypeVar("IdT", SessionId, UserId, AgentId, ProfileId)
+
+
+def encode_session_id(session_id: SessionId) -> str:
+    """Returns the id of a session."""
+    return _encode("S" + session_id)
+
+
+def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
+    """Returns the id of a message."""
+    return _encode(f"M{sequence}.{session_id}")
+
+
+def encode_global_id(node: Identified) -> str:
+    """Returns the id of a thing."""
+    if isinstance(node, Message):
+        return encode_message_id(node.session_id, node.sequence)
+    return _encode(_LETTERS[type(node)] + node.id)
+
+
+def decode_global_id(text: str, path: tuple[str, ...] = ("id",)) -> NodeId:
+    """Returns what an id names. InvalidInput for text that no encoding gives."""
+    decoded = _decode(text)
+    if decoded is None or len(decoded) < 2 or (kind := _KINDS.get(decoded[0])) is None:
+        raise _malformed(path)
+    if kind is not Message:
+        return kind, SessionId(decoded[1:])
+    number, _, session_id = decoded[1:].partition(".")
+    if not session_id or not _NUMBER.fullmatch(number):
+        raise _malformed(path)
+    return kind, MessageId(SessionId(session_id), Sequence(int(number)))
+
+
+def decode_session_id(text: str, path: tuple[str, ...]) -> SessionId:
+    """Returns the session that an id names. InvalidInput for the id of anything else."""
+    return SessionId(_decode_as(Session, text, path))
+
+
+def decode_agent_id(text: str, path: tuple[str, ...]) -> AgentId:
+    """Returns the agent that an id names. InvalidInput for the id of anything else."""
+    return AgentId(_decode_as(Agent, text, path))
+
+
+def decode_profile_id(text: str, path: tuple[str, ...]) -> ProfileId:
+    """Returns the profile that an id names. InvalidInput for the id of anything else."""
+    return ProfileId(_decode_as(Profile, text, path))
+
+
+def decode_message_id(text: str, path: tuple[str, ...]) -> MessageId:
+    """Returns the message that an id names. InvalidInput for the id of anything else."""
+    kind, identity = decode_global_id(text, path)
+    if not isinstance(identity, MessageId):
+        raise _mistaken(kind, Message, path)
+    return identity
+
+
+def _decode_as(expected: type[Identified], text: str, path: tuple[str, ...]) -> str:
+    kind, identity = decode_global_id(text, path)
+    if kind is not expected or isinstance(identity, MessageId):
+        raise _mistaken(kind, expected, path)
+    return identity
+
+
+def _encode(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> str | None:
+    """Returns the text that encodes to this very id; None where there is none."""
+    if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
+        return None
+    try:
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return decoded if _encode(decoded) == text else None
+
+
+def _malformed(path: tuple[str, ...]) -> InvalidInput:
+    return InvalidInput("This is no id. Ids are opaque: use them as the API gave them.", path)
+
+
+def _mistaken(
+    kind: type[Identified], expected: type[Identified], path: tuple[str, ...]
+) -> InvalidInput:
+    return InvalidInput(
+        f"This is the id of a {kind.__name__}, and a {expected.__name__} is meant.", path
+    )

@@ -1,0 +1,18 @@
+"""Everything that can be changed."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.schema.message_mutation import MessageMutations
+from app.schema.session_mutation import SessionMutations
+
+
+@strawberry.type(
+    description=(
+        "Everything that can be changed. Each change is durable when it is answered, and happens "
+        "once however often you send it with the same `idempotencyKey`."
+    )
+)
+class Mutation(SessionMutations, MessageMutations):
+    """The root of mutations."""

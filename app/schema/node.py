@@ -1,0 +1,30 @@
+"""Everything that has an id of its own, in the terms of Relay's object identification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from app.schema.field import field
+from app.schema.global_id import Identified, encode_global_id
+
+
+@strawberry.interface(description="A thing with an id of its own, which `node` fetches again.")
+class Node:
+    """The `Node` interface. The objects behind it are the model's own."""
+
+    @field(
+        description=(
+            "The thing's id: opaque, safe in a URL, and always the same text for the same thing."
+        )
+    )
+    @staticmethod
+    def id(node: strawberry.Parent[Identified]) -> strawberry.ID:
+        """Returns the global id."""
+        return strawberry.ID(encode_global_id(node))
+
+    @classmethod
+    def resolve_type(cls, node: object, *_: Any) -> str:
+        """Returns the name of the GraphQL type of a model object: they are called alike."""
+        return type(node).__name__
