@@ -6,6 +6,7 @@ What happened inside is counted in the world, so that a test can see that nothin
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,7 @@ class World:
 
     options: ServerOptions = field(default_factory=ServerOptions)
     readiness: Readiness | Exception = READY
-    expires_at: float | None = None
+    expires_in: float | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     queries: Tally = field(default_factory=Tally)
     mutations_begun: Tally = field(default_factory=Tally)
@@ -94,7 +95,8 @@ class World:
         token = parameters.get("token", request.headers.get("Authorization", "anybody"))
         if token == "wrong":  # noqa: S105 - the one that the tests mean to fail with
             raise AuthenticationFailed("The token is not valid.")
-        return Authenticated(token, self.expires_at)
+        expires_at = None if self.expires_in is None else time.time() + self.expires_in
+        return Authenticated(token, expires_at)
 
     async def ready(self) -> Readiness:
         if isinstance(self.readiness, Exception):
