@@ -201,6 +201,7 @@ class MessagePagingTests(BackendTests):
                 FIRST, message_window(limit, take, **bounds), MessageScope.ALL
             )
             page = page_for((await backend.page_messages([request], EVERYTHING))[request])
+            assert page.items, "a page that was announced is empty"
             if take is Take.LAST:
                 walked = [*page.items, *walked]
                 bound, more = page.items[0].sequence, page.has_previous

@@ -204,6 +204,7 @@ class SessionPagingTests(BackendTests):
         for _ in range(COUNT + 1):
             request = SessionPageRequest(window)
             page = page_of((await backend.page_sessions([request], ALICES))[request])
+            assert page.items, "a page that was announced is empty"
             if take is Take.LAST:
                 walked = [*page.items, *walked]
                 window = Window(limit, take, before=bound(page.items[0], order))
