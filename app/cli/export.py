@@ -14,7 +14,10 @@ import click
 from app.cli.command import Command, run, store_options
 
 if TYPE_CHECKING:
+    from app.backends.protocol import Backend
+    from app.model.identifiers import UserId
     from app.model.records import Record
+    from app.model.session import Session
 
 
 @click.command(
@@ -34,7 +37,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write, replaced only once it is complete. Standard output by default.",
 )
-@click.option("--session", metavar="ID|KEY", help="Only this session.")
+@click.option(
+    "--session",
+    metavar="ID|KEY",
+    help="Only this session, by its id in the API or in an archive, or by its key.",
+)
 @click.option("--owner", default="local", show_default=True, help="Whose key --session is.")
 @click.option("--quiet", is_flag=True, help="No summary.")
 @store_options
@@ -46,10 +53,10 @@ def command(
     store: str | None,
     config: Path | None,
 ) -> None:
-    """Write the store's content as JSON Lines that `import scrollback` takes in again.
+    """Write the store's content as JSON Lines.
 
-    Works beside a running server: each session is written as one consistent state. The same
-    content always gives the same bytes.
+    `import scrollback` takes them in again. Works beside a running server: each session is
+    written as one consistent state. The same content always gives the same bytes.
     """
     from app.cli.store import opened
     from app.config import load_settings
@@ -58,7 +65,7 @@ def command(
     from app.model.identifiers import UserId
     from app.model.message import Message
     from app.model.session import Session
-    from app.resolvers.exports import export_records, find_session
+    from app.resolvers.exports import export_records
 
     settings = load_settings({"store": store}, config=config)
     began = time.monotonic()
@@ -71,7 +78,7 @@ def command(
 
     async def work() -> None:
         async with opened(settings.store, migrate=False) as backend:
-            only = None if session is None else await find_session(backend, UserId(owner), session)
+            only = None if session is None else await _find(backend, UserId(owner), session)
             async with (
                 aclosing(export_records(backend, only)) as records,
                 aclosing(encode_archive(records, on_record=count)) as chunks,
@@ -88,6 +95,23 @@ def command(
             f"{time.monotonic() - began:.1f} s",
             err=True,
         )
+
+
+async def _find(backend: Backend, owner: UserId, reference: str) -> Session:
+    from app.model.errors import InvalidInput, NotFound
+    from app.resolvers.exports import find_session
+
+    try:
+        return await find_session(backend, owner, reference)
+    except NotFound as unknown:
+        # Only now, since the schema takes a second to import.
+        from app.schema.global_id import decode_session_id
+
+        try:
+            session_id = decode_session_id(reference, ("session",))
+        except InvalidInput:
+            raise unknown from None
+        return await find_session(backend, owner, session_id)
 
 
 async def _print(chunks: AsyncIterator[bytes]) -> None:

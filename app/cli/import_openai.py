@@ -42,7 +42,9 @@ from app.cli.times import MOMENT, ZONE, Zone
 @owner_options
 @import_options
 def command(file: Path, start_time: datetime, timezone: Zone, **options: Any) -> None:
-    """Import chats in the OpenAI format: one {"messages": [...]} a line.
+    """Import chats in the OpenAI format.
+
+    A file has one {"messages": [...]} a line.
 
     Safe to repeat: a second run changes nothing, and a conversation that has grown gains the
     rest. What can't be read is reported with its line and kept; exit code 1 says that there was

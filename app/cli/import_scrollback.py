@@ -34,7 +34,9 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Import an archive of `scrollback export`, unchanged: ids, numbers and event log.
+    """Import an archive of `scrollback export`.
+
+    It comes in unchanged: ids, numbers and event log.
 
     Safe to repeat. A session that the store holds in another state is reported and left alone,
     and so is one that is not whole in the archive; exit code 1 says that there was such a thing.

@@ -19,10 +19,10 @@ from app.cli.command import Command, run, store_options
 )
 @store_options
 def command(store: str | None, config: Path | None) -> None:
-    """Bring a store to this program's version, or make it where there is none.
+    """Bring a store to this program's version.
 
-    `serve` and `import` do the same by themselves. A store of a newer version is refused and
-    left as it is.
+    A missing one is made. `serve` and `import` do the same by themselves. A store of a newer
+    version is refused and left as it is.
     """
     from app.backends.open import migrate_store
     from app.config import load_settings

@@ -47,10 +47,10 @@ def command(
     store: str | None,
     config: Path | None,
 ) -> None:
-    """Serve the GraphQL API, with GraphiQL for a browser at the same address.
+    """Serve the GraphQL API and GraphiQL.
 
-    SIGTERM and Ctrl-C stop it gracefully; a second one stops it at once. Every further setting
-    is listed in docs/configuration.md.
+    A browser gets GraphiQL at the address of the API. SIGTERM and Ctrl-C stop the server
+    gracefully; a second one stops it at once. docs/configuration.md lists every setting.
     """
     from app.config import load_settings
     from app.server.logging import LogFormat, configure_logging
@@ -81,8 +81,8 @@ def _event_loop_run(settings: Settings, *, demo: bool) -> None:
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
     from app.cli.demo import load_demo
-    from app.server.run import serve
     from app.server.opening import open_server
+    from app.server.run import serve
 
     if demo:
         await load_demo(settings.store)

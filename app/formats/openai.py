@@ -20,6 +20,7 @@ from app.formats.chat_messages import ChatReader
 from app.formats.conversation import Conversation, Conversations, Progress, no_progress
 from app.formats.lines import (
     Line,
+    SourceUnreadable,
     Unreadable,
     check_value,
     encode_damaged,
@@ -35,6 +36,9 @@ from app.model.timestamps import Timestamp, to_timestamp
 
 FORMAT = "openai"
 DEFAULT_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+_PATIENCE = 100
+"""After how many lines that are no conversation a file is taken for something else."""
 
 _KEYS = ("key", "session_id", "id")
 _TIMES = ("created_at", "created", "timestamp")
@@ -52,19 +56,33 @@ async def read_openai(
     A conversation without a key gets one from its content and from how many like it stand before
     it, so the key stays when the file is moved, sorted or grows. One without any time gets
     `start` and as many minutes as its line's number. Times without an offset are read in `zone`.
-    Raises `SourceUnreadable`.
+    Raises `SourceUnreadable`, also for a file that is of something else.
     """
     seen: Counter[bytes] = Counter()
+    # Held back until the file has proved to be one of chats, so that a wrong one leaves no trace.
+    held: list[Damage] | None = []
     async for line in read_lines(path, progress):
         reader = _LineReader(path.name, line, start, zone)
         try:
             conversation = reader.read(seen)
         except Unreadable as error:
-            yield Damage(path.name, line.number, str(error), line.content)
+            damage = Damage(path.name, line.number, str(error), line.content)
+            if held is None:
+                yield damage
+                continue
+            held.append(damage)
+            if len(held) >= _PATIENCE:
+                raise SourceUnreadable(
+                    f'{path} holds no chats, one {{"messages": [...]}} a line: none of its first '
+                    f"{_PATIENCE} lines is one ({error}). Nothing was imported."
+                ) from error
             continue
-        for damage in reader.damages:
+        for damage in [*(held or []), *reader.damages]:
             yield damage
+        held = None
         yield conversation
+    for damage in held or []:
+        yield damage
 
 
 class _LineReader:
