@@ -41,7 +41,7 @@ def _options(settings: Settings) -> ServerOptions:
     return ServerOptions(
         graphiql=settings.graphiql,
         allowed_origins=("loopback", *settings.allowed_origins),
-        allowed_hosts=settings.allowed_hosts,
+        allowed_hosts=(settings.host, *settings.allowed_hosts),
         body_limit=settings.body_limit,
         connection_init_timeout=settings.socket_init_timeout,
         heartbeat=settings.heartbeat_seconds,
