@@ -17,6 +17,8 @@ try {
   await showTab(page, "NewestMessages");
   await run(page, /"data"[^]*"parts"/);
   await page.mouse.move(0, 0);
+  // The editors' scrollbars fade once nobody points at them.
+  await page.waitForFunction(() => document.querySelector(".scrollbar.visible") === null);
   await page.screenshot({ animations: "disabled", path: file });
 } finally {
   await browser.close();

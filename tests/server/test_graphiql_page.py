@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import GraphQLSchema, parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.schema import schema
 from app.server.graphiql import cdn, page
 from app.server.graphiql.examples import EXAMPLES, FILLS, LOOKUP
 
@@ -258,3 +259,10 @@ def test_there_is_a_tab_for_reading_scrolling_back_writing_and_watching() -> Non
         ("mutation", "AddMessages"),
         ("subscription", "SessionEvents"),
     ]
+
+
+def test_every_example_and_the_lookup_are_valid_in_the_schema() -> None:
+    core: GraphQLSchema = schema._schema
+    documents = [LOOKUP, *(example.query for example in EXAMPLES)]
+
+    assert [validate(core, parse(document)) for document in documents] == [[]] * len(documents)

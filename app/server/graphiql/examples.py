@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Json: TypeAlias = "str | int | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ query Sessions($first: Int!, $after: String) {
         messageCount
         lastMessageAt
         owner {
+          name
           displayName
         }
       }
@@ -193,6 +194,13 @@ subscription SessionEvents($sessionId: ID!, $after: String) {
   sessionEvents(sessionId: $sessionId, after: $after) {
     __typename
     cursor
+    ... on MessageAdded {
+      message {
+        sequence
+        role
+        text
+      }
+    }
   }
 }
 """,
