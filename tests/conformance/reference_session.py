@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from app.model.changes import (
     AddMessages,
     ArchiveMessages,
@@ -112,6 +114,7 @@ class StoredSession:
         self, commit: Commit, access: Callable[[SessionId], StoredSession | None]
     ) -> Committed:
         """Applies the changes of a commit in order; whoever called throws this away on an error."""
+        require_storable(commit)
         for index, change in enumerate(commit.changes):
             if isinstance(change, CreateSession) and index > 0:
                 raise InvalidInput("a session is made by the first change of a commit")
@@ -237,7 +240,8 @@ class StoredSession:
         self, commit: Commit, source: StoredSession | None, through: Sequence | None
     ) -> None:
         """Adds copies of another session's messages."""
-        if not isinstance(commit.changes[0], CreateSession) or self.messages:
+        assert self.session is not None
+        if not isinstance(commit.changes[0], CreateSession) or self.session.last_sequence:
             raise InvalidInput("messages are copied into a new session only")
         if source is None or source.session is None:
             raise NotFound("there is no such session to copy from")
@@ -294,6 +298,14 @@ class StoredSession:
         self.messages = {}
         self.events = []
         self.tell(EventKind.SESSION_DELETED, at)
+
+
+def require_storable(commit: Commit) -> None:
+    """Raises for what has no UTF-8 form, or no JSON form with numbers of 64 bits."""
+    try:
+        orjson.dumps(commit, default=str)
+    except orjson.JSONEncodeError as error:
+        raise InvalidInput("this can't be stored") from error
 
 
 def differ(one: Any, other: Any) -> bool:

@@ -119,9 +119,9 @@ def settle(store: ReferenceStore, loading: dict[SessionId, StoredSession], damag
         session = incoming.session
         if session != incoming.recounted() or not incoming.has_whole_log():
             raise InvalidInput("a session does not come whole")
-        if here is not None:
+        if here is not None and (here.session or here.epoch == incoming.epoch):
             if same_state(here, incoming):
-                unchanged += 1
+                unchanged += 1 if session is not None else 0
             else:
                 conflicts.append(session_id)
         elif session is not None and store.find(SessionKey(session.owner_id, session.key)):

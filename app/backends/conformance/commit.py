@@ -161,6 +161,29 @@ class CommitTests(BackendTests):
         assert isinstance(await outcome_of(backend, changed(*changes)), InvalidInput)
         assert await records_of(backend) == before
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            AddMessages((said("\ud800", preview=None),)),
+            AddMessages((said("m", metadata={"a": "\udfff"}),)),
+            EditMessage(Sequence(1), usage={"a": 2**70}),
+            RenameSession("\ud800"),
+            SetMetadata({"a": 2**70}),
+        ],
+        ids=ascii,
+    )
+    async def test_what_cannot_be_stored_is_refused_alone(
+        self, backend: Backend, change: Change
+    ) -> None:
+        await done(backend, created(messages=numbered(1)))
+        refused = changed(AddMessages((said("half"),)), change, at=1)
+        healthy = changed(AddMessages((said("m2"),)), at=2)
+        alone = await outcome_of(backend, refused)
+        together = await backend.commit([refused, healthy], EVERYTHING)
+        assert isinstance(alone, InvalidInput)
+        assert [type(outcome) for outcome in together] == [InvalidInput, Committed]
+        assert await texts_of(backend) == ["m1", "m2"]
+
     async def test_true_is_not_one(self, backend: Backend) -> None:
         await done(backend, created(metadata={"a": 1}, messages=[said("m", metadata={"a": 1})]))
         await done(backend, changed(SetMetadata({"a": True}), at=5))

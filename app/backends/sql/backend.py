@@ -46,12 +46,16 @@ class SqlBackend(SqlReader):
         return await self._writer.commit(commits, scope)
 
     def export(self, scope: Scope, *, after: SessionId | None = None) -> AsyncIterator[Record]:
+        self._require_open()
         return transfer.export(self._reading, scope, after=after)
 
     async def load(self, records: AsyncIterator[Record]) -> Loaded:
+        self._require_open()
         return await transfer.load(self._writer, records)
 
     async def ready(self) -> Readiness:
+        if self._closed:
+            return Readiness(ready=False, detail="the store is closed")
         try:
             async with self._reading.connect() as connection:
                 await connection.execute(select(sessions.c.id).limit(1))
@@ -60,6 +64,7 @@ class SqlBackend(SqlReader):
         return Readiness(ready=True, detail="the store answers")
 
     def check(self) -> AsyncIterator[Finding]:
+        self._require_open()
         return check.check(self._reading)
 
     async def repair(self) -> int:
@@ -68,5 +73,6 @@ class SqlBackend(SqlReader):
 
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and that must hold the gate.
+        self._closed = True
         await self._reading.dispose()
         await self._writer.close()

@@ -24,6 +24,7 @@ from app.backends.sql.message_changes import (
 from app.backends.sql.rows import (
     IDEMPOTENCY_COLUMNS,
     SESSION_COLUMNS,
+    encode_json,
     from_deletion,
     from_idempotency_record,
     from_session,
@@ -274,7 +275,8 @@ def _apply(draft: SessionDraft, change: Change, scope: Scope) -> None:
         case ArchiveSession(archived=on):
             _set_mark(draft, EventKind.SESSION_ARCHIVED, "archived_at", session.archived_at, on)
         case SetMetadata(metadata=metadata):
-            if metadata != session.metadata:
+            # As text: in Python true equals 1.
+            if encode_json(metadata) != encode_json(session.metadata):
                 draft.record(
                     EventKind.SESSION_METADATA_SET,
                     data={"metadata": metadata},
@@ -287,6 +289,8 @@ def _apply(draft: SessionDraft, change: Change, scope: Scope) -> None:
         case AddMessages(messages=added):
             add_messages(draft, added)
         case CopyMessages():
+            if not draft.is_new or session.last_sequence:
+                raise InvalidInput("messages can only be copied into a new, empty session")
             copy_messages(draft, change, scope)
         case EditMessage():
             edit_message(draft, change)

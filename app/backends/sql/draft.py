@@ -51,6 +51,7 @@ class SessionDraft:
         self.affected = 0
         self.first_sequence = 0
         self.added = 0
+        self.is_new = session.revision == 0
         self._before = from_session(session, archived_through=archived_through)
         self._events: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []

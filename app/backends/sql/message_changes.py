@@ -15,6 +15,7 @@ from app.backends.sql.rows import (
     encode_json,
     from_message,
     owner_to_column,
+    parts_to_column,
     to_message,
 )
 from app.backends.sql.tables import agents, events, messages, sessions, users
@@ -23,7 +24,6 @@ from app.model.errors import NotFound
 from app.model.events import EventKind
 from app.model.identifiers import Revision, Sequence
 from app.model.message import NewMessage
-from app.model.parts import encode_parts
 from app.model.timestamps import Timestamp
 
 
@@ -43,7 +43,7 @@ def _new_row(message: NewMessage, at: Timestamp) -> dict[str, Any]:
     return {
         "role": message.role.value,
         "status": message.status.value,
-        "parts": encode_parts(message.parts),
+        "parts": parts_to_column(message.parts),
         "preview": message.preview,
         "sender_name": sender.name if sender else None,
         "sender_user_id": sender.user_id if sender else None,
@@ -124,9 +124,10 @@ def edit_message(draft: SessionDraft, change: EditMessage) -> None:
     }
     if change.parts is not None:
         given["preview"] = change.preview
-    if all(getattr(before, name) == value for name, value in given.items()):
+    stored, after = from_message(before), from_message(replace(before, **given))
+    if after == stored:
         return
-    after = from_message(replace(before, edited_at=draft.at, **given))
+    after["edited_at"] = draft.at
     draft.connection.execute(
         update(messages).where(*mine).values({name: after[name] for name in [*given, "edited_at"]})
     )

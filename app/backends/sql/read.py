@@ -24,6 +24,7 @@ from app.backends.sql.rows import (
 )
 from app.backends.sql.session_pages import page_of_sessions, to_session_page
 from app.backends.sql.tables import agents, deletions, profiles, sessions, users
+from app.model.errors import StoreUnavailable
 from app.model.events import Event, EventKind, LogRead, LogSlice
 from app.model.identifiers import (
     AgentId,
@@ -44,8 +45,18 @@ _ARCHIVE_CODES = {MessageScope.ALL: 0, MessageScope.ACTIVE: 1, MessageScope.ARCH
 class SqlReader:
     """The reading half of an SQL backend."""
 
-    def __init__(self, open_session: async_sessionmaker[AsyncSession]) -> None:
-        self._open_session = open_session
+    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._sessions = sessions
+        self._closed = False
+
+    def _require_open(self) -> None:
+        # A disposed engine would quietly connect anew.
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _open_session(self) -> AsyncSession:
+        self._require_open()
+        return self._sessions()
 
     async def _rows(
         self, statement: Any, parameters: dict[str, Any] | None = None
@@ -82,7 +93,8 @@ class SqlReader:
         self, ids: Collection[MessageId], scope: Scope
     ) -> Found[MessageId, Message]:
         statement = sqlite.get_messages(scoped=scope.owner is not None)
-        rows = await self._rows(statement, {"ids": _json([list(i) for i in set(ids)])} | _owner(scope))
+        asked = [list(message_id) for message_id in set(ids)]
+        rows = await self._rows(statement, {"ids": _json(asked)} | _owner(scope))
         found = [to_message(row) for row in rows]
         return {message.message_id: message for message in found}
 

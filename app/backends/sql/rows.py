@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,11 +10,12 @@ from sqlalchemy import Column
 
 from app.backends.sql.tables import deletions, events, idempotency_keys, messages, sessions
 from app.model.changes import Idempotency
+from app.model.errors import InvalidInput
 from app.model.events import Event, EventKind
 from app.model.identifiers import MessageId, SessionId, UserId
 from app.model.message import Message, MessageRole, MessageStatus, Sender
 from app.model.paging import title_order
-from app.model.parts import decode_parts, encode_parts
+from app.model.parts import Part, decode_parts, encode_parts
 from app.model.records import Deletion, IdempotencyRecord
 from app.model.session import Session, SessionKind
 
@@ -32,8 +33,19 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 def encode_json(value: Mapping[str, Any]) -> str:
-    """Returns the text in which a JSON object is stored."""
-    return orjson.dumps(value).decode()
+    """Returns the text in which a JSON object is stored. Raises `InvalidInput` for what is none."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
+
+
+def parts_to_column(parts: Iterable[Part]) -> str:
+    """Returns the text in which parts are stored. Raises `InvalidInput` where there is none."""
+    try:
+        return encode_parts(parts)
+    except orjson.JSONEncodeError as error:
+        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
 
 
 def owner_to_column(owner_id: UserId | None) -> str:
@@ -159,7 +171,7 @@ def from_message(message: Message) -> dict[str, Any]:
         "sequence": message.sequence,
         "role": message.role.value,
         "status": message.status.value,
-        "parts": encode_parts(message.parts),
+        "parts": parts_to_column(message.parts),
         "preview": message.preview,
         "sender_name": sender.name if sender else None,
         "sender_user_id": sender.user_id if sender else None,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
+from app.backends.sql.dialects import insert_missing
 from app.backends.sql.rows import (
     SESSION_COLUMNS,
     from_deletion,
@@ -57,10 +58,9 @@ async def export(
 ) -> AsyncIterator[Record]:
     """Yields every record in scope; see `Transfer.export`."""
     async with engine.connect() as connection:
-        if after is None and scope.owner is None:
-            for table, kind in ((users, User), (agents, Agent), (profiles, Profile)):
-                async for row in _table(connection, table, table.c.id):
-                    yield kind(*row)
+        if after is None:
+            async for record in _directory(connection, scope):
+                yield record
         while ids := await _next_ids(connection, scope, after):
             for session_id in ids:
                 # One read transaction a session: its rows are of one moment.
@@ -76,6 +76,16 @@ async def export(
                 yield to_deletion(row)
             async for row in _table(connection, damages, damages.c.digest):
                 yield Damage(*row[1:])
+
+
+async def _directory(connection: AsyncConnection, scope: Scope) -> AsyncIterator[Record]:
+    if scope.owner is not None:
+        async for row in _table(connection, users, users.c.id, id=scope.owner):
+            yield User(*row)
+        return
+    for table, kind in ((users, User), (agents, Agent), (profiles, Profile)):
+        async for row in _table(connection, table, table.c.id):
+            yield kind(*row)
 
 
 async def _next_ids(
@@ -103,7 +113,9 @@ async def _table(
         rows = (await connection.execute(statement.where(key > rows[-1][place]))).all()
 
 
-async def _session(connection: AsyncConnection, session_id: SessionId) -> AsyncIterator[Record]:
+async def _session(
+    connection: AsyncConnection, session_id: SessionId
+) -> AsyncGenerator[Record, None]:
     statement = select(*SESSION_COLUMNS).where(sessions.c.id == session_id)
     row = (await connection.execute(statement)).one_or_none()
     if row is None:
@@ -180,7 +192,9 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
             loading.damages += result.rowcount
         case Deletion():
             alive = select(sessions.c.id).where(sessions.c.id == record.session_id)
-            if (await connection.execute(alive)).scalar() is None:
+            if (await connection.execute(alive)).scalar() is not None:
+                loading.conflicts.append(record.session_id)
+            else:
                 await connection.execute(
                     sqlite_insert(deletions).values(from_deletion(record)).on_conflict_do_nothing()
                 )
@@ -199,16 +213,18 @@ async def _load_session(
     loading: _Loading,
 ) -> Record | None:
     """Loads a session with the records behind it, and returns the first that is not its own."""
-    known = await _known_state(connection, session)
-    if known is not None:
-        if known == (session.epoch, session.revision):
+    if await _is_taken(connection, session):
+        same, ahead = await _compare(connection, session, records)
+        if same:
             loading.unchanged += 1
         else:
             loading.conflicts.append(session.id)
-        return await _skip(session, records)
+        return ahead
     savepoint = await connection.begin_nested()
     try:
+        await connection.execute(delete(deletions).where(deletions.c.session_id == session.id))
         await connection.execute(insert(sessions), from_session(session, archived_through=0))
+        await _make_known(connection, session)
         ahead = await _load_rows(connection, session, records, loading)
         await _verify(connection, session)
     except BaseException:
@@ -219,31 +235,57 @@ async def _load_session(
     return ahead
 
 
-async def _known_state(connection: AsyncConnection, session: Session) -> tuple[str, int] | None:
-    """Returns epoch and revision of what the store has in the session's place, None for nothing.
+async def _is_taken(connection: AsyncConnection, session: Session) -> bool:
+    """Answers whether the store has something in the session's place.
 
     A session of the same life that was deleted here counts: a load must not bring it back.
     """
-    by_id = select(sessions.c.epoch, sessions.c.revision).where(sessions.c.id == session.id)
-    by_key = select(sessions.c.epoch, sessions.c.revision).where(
-        sessions.c.owner_id == owner_to_column(session.owner_id),
-        sessions.c.key == session.key,
+    by_id = select(sessions.c.id).where(sessions.c.id == session.id)
+    by_key = select(sessions.c.id).where(
+        sessions.c.owner_id == owner_to_column(session.owner_id), sessions.c.key == session.key
     )
-    gone = select(deletions.c.epoch, deletions.c.revision).where(
+    gone = select(deletions.c.session_id).where(
         deletions.c.session_id == session.id, deletions.c.epoch == session.epoch
     )
     for statement in (by_id, by_key, gone):
-        row = (await connection.execute(statement)).one_or_none()
-        if row is not None:
-            return row[0], row[1]
-    return None
+        if (await connection.execute(statement)).first() is not None:
+            return True
+    return False
 
 
-async def _skip(session: Session, records: AsyncIterator[Record]) -> Record | None:
+async def _compare(
+    connection: AsyncConnection, session: Session, records: AsyncIterator[Record]
+) -> tuple[bool, Record | None]:
+    """Compares a session with what the store has under its id, record by record.
+
+    Answers whether they are the same, and the first record that is not the session's.
+    """
+    here = _session(connection, session.id)
+    same = await anext(here, None) == session
+    ahead: Record | None = None
     async for record in records:
         if not _belongs(record, session):
-            return record
-    return None
+            ahead = record
+            break
+        same = same and await anext(here, None) == record
+    same = same and await anext(here, None) is None
+    await here.aclose()
+    return same, ahead
+
+
+async def _make_known(connection: AsyncConnection, session: Session) -> None:
+    owner = [{"id": session.owner_id}] if session.owner_id is not None else []
+    named = [{"id": i} for i in (session.agent_id, session.peer_agent_id) if i is not None]
+    profile = [{"id": session.profile_id}] if session.profile_id is not None else []
+    for table, rows in ((users, owner), (agents, named), (profiles, profile)):
+        await connection.run_sync(insert_missing, table, rows)
+
+
+async def _make_senders_known(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    for table, column in ((users, "sender_user_id"), (agents, "sender_agent_id")):
+        senders = {row[column] for row in rows if row[column] is not None}
+        named = [{"id": sender} for sender in sorted(senders)]
+        await connection.run_sync(insert_missing, table, named)
 
 
 def _belongs(record: Record, session: Session) -> bool:
@@ -262,6 +304,8 @@ async def _load_rows(
 
     async def write(table: Table) -> None:
         if rows[table]:
+            if table is messages:
+                await _make_senders_known(connection, rows[table])
             await connection.execute(insert(table), rows[table])
             loading.rows += len(rows[table])
             rows[table] = []

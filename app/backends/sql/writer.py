@@ -25,7 +25,7 @@ from app.backends.protocol import Scope
 from app.backends.sql.commit import carry_out
 from app.backends.sql.dialects.gate import WriterGate
 from app.model.changes import Commit, Committed
-from app.model.errors import ScrollbackError, StoreUnavailable, UnknownOutcome
+from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable, UnknownOutcome
 
 T = TypeVar("T")
 Outcome: TypeAlias = Committed | ScrollbackError
@@ -148,7 +148,7 @@ def _commit_group(engine: Engine, group: list[_Job]) -> list[list[Outcome]]:
         if alone:
             job = group[0]
             try:
-                outcomes: list[list[Outcome]] = [[carry_out(connection, job.commits[0], job.scope)]]
+                outcomes: list[list[Outcome]] = [[_attempt(connection, job.commits[0], job.scope)]]
             except ScrollbackError as refusal:
                 transaction.rollback()
                 return [[refusal]]
@@ -170,10 +170,17 @@ def _commit_group(engine: Engine, group: list[_Job]) -> list[list[Outcome]]:
     return outcomes
 
 
+def _attempt(connection: Connection, commit: Commit, scope: Scope) -> Committed:
+    try:
+        return carry_out(connection, commit, scope)
+    except UnicodeEncodeError as error:
+        raise InvalidInput("text with a lone surrogate can't be stored") from error
+
+
 def _carry_out_one(connection: Connection, commit: Commit, scope: Scope) -> Outcome:
     savepoint = connection.begin_nested()
     try:
-        committed = carry_out(connection, commit, scope)
+        committed = _attempt(connection, commit, scope)
     except ScrollbackError as refusal:
         savepoint.rollback()
         return refusal
