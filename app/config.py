@@ -62,83 +62,107 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
 
     store: str = Field(
-        "sqlite:///scrollback.db",
+        default="sqlite:///scrollback.db",
         pattern=r"^[a-z][a-z0-9+]*://.+",
         description="The URL of the store; a relative path is below the working directory.",
     )
-    host: str = Field("127.0.0.1", min_length=1, description="The address or name to listen on.")
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="The address or name to listen on."
+    )
     port: int = Field(
-        8000, ge=0, le=65535, description="The port to listen on; 0 takes any that is free."
+        default=8000, ge=0, le=65535, description="The port to listen on; 0 takes any that is free."
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
-        "info", description="The least important lines that are logged."
+        default="info", description="The least important lines that are logged."
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="How a line is logged; auto is text for a terminal, else JSON."
+        default="auto", description="How a line is logged; auto is text for a terminal, else JSON."
     )
     allowed_origins: Names = Field(
-        (),
+        default=(),
         description="Origins of other sites whose pages may call the API, such as "
         "`https://chat.example`; `*` for every site. The server's own pages and those of this "
         "computer always may.",
     )
     allowed_hosts: Names = Field(
-        (),
+        default=(),
         description="Names under which the server may be asked for, beside those of this "
         "computer; `*` for any.",
     )
-    graphiql: bool = Field(True, description="Whether a browser gets GraphiQL at `/graphql`.")
+    graphiql: bool = Field(
+        default=True, description="Whether a browser gets GraphiQL at `/graphql`."
+    )
     body_limit: Bytes = Field(
-        1 << 20, ge=1024, le=1 << 30, description="The largest request, and WebSocket message."
+        default=1 << 20,
+        ge=1024,
+        le=1 << 30,
+        description="The largest request, and WebSocket message.",
     )
     operation_timeout: float = Field(
-        10.0, ge=0.1, le=3600, description="How long a query or mutation may take."
+        default=10.0, ge=0.1, le=3600, description="How long a query or mutation may take."
     )
     drain_seconds: float = Field(
-        10.0, ge=0, le=3600, description="How long running operations may take at a stop."
+        default=10.0, ge=0, le=3600, description="How long running operations may take at a stop."
     )
     page_size: int = Field(
-        50, ge=1, le=10_000, description="The size of a page where a query names none."
+        default=50, ge=1, le=10_000, description="The size of a page where a query names none."
     )
     max_page_size: int = Field(
-        100, ge=1, le=10_000, description="The largest page that a query may ask for."
+        default=100, ge=1, le=10_000, description="The largest page that a query may ask for."
     )
-    max_node_ids: int = Field(100, ge=1, le=10_000, description="How many ids `nodes(ids:)` takes.")
+    max_node_ids: int = Field(
+        default=100, ge=1, le=10_000, description="How many ids `nodes(ids:)` takes."
+    )
     max_nodes: int = Field(
-        10_000, ge=1, le=10_000_000, description="How many objects a query may ask for."
+        default=10_000, ge=1, le=10_000_000, description="How many objects a query may ask for."
     )
-    max_depth: int = Field(12, ge=1, le=100, description="How deep the fields of a query nest.")
-    max_aliases: int = Field(30, ge=0, le=10_000, description="How many aliases a query has.")
-    max_directives: int = Field(20, ge=0, le=10_000, description="How many directives a query has.")
+    max_depth: int = Field(
+        default=12, ge=1, le=100, description="How deep the fields of a query nest."
+    )
+    max_aliases: int = Field(
+        default=30, ge=0, le=10_000, description="How many aliases a query has."
+    )
+    max_directives: int = Field(
+        default=20, ge=0, le=10_000, description="How many directives a query has."
+    )
     max_tokens: int = Field(
-        1000, ge=10, le=1_000_000, description="How many lexical tokens a query has."
+        default=1000, ge=10, le=1_000_000, description="How many lexical tokens a query has."
     )
     max_messages_per_mutation: int = Field(
-        100, ge=1, le=10_000, description="How many messages one mutation adds."
+        default=100, ge=1, le=10_000, description="How many messages one mutation adds."
     )
     max_message_bytes: Bytes = Field(
-        1_000_000, ge=1000, le=1 << 30, description="The largest message."
+        default=1_000_000, ge=1000, le=1 << 30, description="The largest message."
     )
     max_metadata_bytes: Bytes = Field(
-        65_536, ge=100, le=1 << 30, description="The largest metadata of a session or message."
+        default=65_536,
+        ge=100,
+        le=1 << 30,
+        description="The largest metadata of a session or message.",
     )
     operations_per_socket: int = Field(
-        20, ge=1, le=10_000, description="How many operations run at once on one WebSocket."
+        default=20, ge=1, le=10_000, description="How many operations run at once on one WebSocket."
     )
     socket_init_timeout: float = Field(
-        10.0, ge=0.1, le=3600, description="How long a WebSocket may wait to introduce itself."
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="How long a WebSocket may wait to introduce itself.",
     )
     heartbeat_seconds: float = Field(
-        15.0, ge=1, le=3600, description="How often an idle connection is tried."
+        default=15.0, ge=1, le=3600, description="How often an idle connection is tried."
     )
     send_timeout: float = Field(
-        10.0, ge=0.1, le=3600, description="How long a client may leave what it is sent unread."
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="How long a client may leave what it is sent unread.",
     )
     document_cache: int = Field(
-        1000, ge=0, le=1_000_000, description="How many parsed queries are kept."
+        default=1000, ge=0, le=1_000_000, description="How many parsed queries are kept."
     )
     catch_up_seconds: float = Field(
-        3.0,
+        default=3.0,
         ge=2,
         le=5,
         description="How often followed sessions are looked at for changes by other processes.",
