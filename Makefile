@@ -9,7 +9,7 @@ INSTALLED_FOR_TESTS := .venv/.installed-for-tests
 GRAPHIQL := app/server/graphiql/dist/.built
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: serve test check unit bench screenshot schema clean
+.PHONY: serve test check unit bench schema clean
 
 ## Serve on 127.0.0.1:8000 with GraphiQL, on SQLite; SERVE_FLAGS go to `scrollback serve`.
 serve: $(INSTALLED) $(GRAPHIQL)
@@ -54,11 +54,15 @@ $(INSTALLED_FOR_TESTS): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(INSTALLED)
 
-# Without Node the page loads GraphiQL from a CDN.
-$(GRAPHIQL): clients/graphiql/package-lock.json $(wildcard clients/graphiql/*.mjs clients/graphiql/src/*)
-	@if command -v npm >/dev/null; then \
-	    echo "Bundling GraphiQL …" && cd clients/graphiql && npm ci --silent --no-audit --no-fund && npm run --silent build; \
-	else \
+# Without Node, or without a registry to install from, the page loads GraphiQL from a CDN, and the
+# next make tries again.
+$(GRAPHIQL): clients/graphiql/package-lock.json clients/graphiql/build.js \
+    $(wildcard clients/graphiql/src/*) app/server/graphiql/start.js
+	@if ! command -v npm >/dev/null; then \
 	    echo "No Node here: GraphiQL will load from a CDN."; \
+	elif echo "Bundling GraphiQL …" && cd clients/graphiql \
+	    && npm ci --silent --no-audit --no-fund && npm run --silent build; then \
+	    touch $(CURDIR)/$@; \
+	else \
+	    echo "GraphiQL could not be bundled: it will load from a CDN."; \
 	fi
-	@mkdir -p $(dir $@) && touch $@

@@ -120,8 +120,8 @@ async def build(store: Path, options: argparse.Namespace, *, long: int) -> None:
 async def serving(store: Path) -> AsyncIterator[tuple[str, int]]:
     """Runs `scrollback serve` on a free port as a process of its own."""
     command = [
-        *(sys.executable, "-m", "app.cli.main", "serve", "--store", f"sqlite:///{store}"),
-        *("--port", "0"),
+        str(Path(sys.executable).with_name("scrollback")),
+        *("serve", "--store", f"sqlite:///{store}", "--port", "0"),
     ]
     with (store.parent / "server.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

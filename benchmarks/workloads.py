@@ -18,7 +18,7 @@ _MESSAGE = """
     __typename index
     ... on TextPart { text }
     ... on ToolCallPart { toolCallId name argumentsText }
-    ... on ToolResultPart { toolCallId name text isError }
+    ... on ToolResultPart { toolCallId toolName text isError }
   }
 """
 

@@ -115,7 +115,7 @@ def _file(rest: dict[str, Any]) -> Part | None:
     if not _is_address(url) or not isinstance(name, str | None):
         return None
     del rest["file"]
-    return FilePart(url=url, name=name, media_type=_media_type(url))
+    return FilePart(url=url, file_name=name, media_type=_media_type(url))
 
 
 _READERS: Mapping[str, Callable[[dict[str, Any]], Part | None]] = {

@@ -1,5 +1,7 @@
 """The parts of a message, and their one stored form: a JSON object with its kind under `type`.
 
+A field that two kinds have is of the same type in both, so that a query can select both.
+
 Parts are typed where they are stored, so that nothing is guessed on reading: text that looks like
 JSON stays text. A kind that this version does not know is kept whole as `OtherPart`.
 """
@@ -52,7 +54,7 @@ class FilePart:
     """A file by address; `size` in bytes."""
 
     url: str
-    name: str | None = None
+    file_name: str | None = None
     media_type: str | None = None
     size: int | None = None
 
@@ -72,7 +74,7 @@ class ToolResultPart:
 
     tool_call_id: str
     text: str
-    name: str | None = None
+    tool_name: str | None = None
     is_error: bool = False
 
 

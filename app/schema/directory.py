@@ -10,14 +10,18 @@ from app.model import session as model
 from app.schema.field import field
 from app.schema.node import Node
 
-_DISPLAY_NAME = "The name to show. Null while none is known: show `name` then."
+_DISPLAY_NAME = "The name to show: the one that is known, else `name`."
 
 
 @strawberry.type(description="A person who owns sessions.")
 class User(Node):
     """A user of the model."""
 
-    display_name: str | None = strawberry.field(description=_DISPLAY_NAME)
+    @field(description=_DISPLAY_NAME)
+    @staticmethod
+    def display_name(user: strawberry.Parent[model.User]) -> str:
+        """Returns what a user is called."""
+        return user.display_name or user.id
 
     @field(description="The name that the login knows this person by.")
     @staticmethod
@@ -35,7 +39,11 @@ class User(Node):
 class Agent(Node):
     """An agent of the model."""
 
-    display_name: str | None = strawberry.field(description=_DISPLAY_NAME)
+    @field(description=_DISPLAY_NAME)
+    @staticmethod
+    def display_name(agent: strawberry.Parent[model.Agent]) -> str:
+        """Returns what an agent is called."""
+        return agent.display_name or agent.id
 
     @field(description="The name that applications know this agent by.")
     @staticmethod
@@ -55,7 +63,11 @@ class Agent(Node):
 class Profile(Node):
     """A profile of the model."""
 
-    display_name: str | None = strawberry.field(description=_DISPLAY_NAME)
+    @field(description=_DISPLAY_NAME)
+    @staticmethod
+    def display_name(profile: strawberry.Parent[model.Profile]) -> str:
+        """Returns what a profile is called."""
+        return profile.display_name or profile.id
 
     @field(description="The name that applications know this profile by.")
     @staticmethod

@@ -61,7 +61,7 @@ class FilePartInput:
     """A file."""
 
     url: str = strawberry.field(description=_ADDRESS)
-    name: str | None = strawberry.field(default=None, description="The file's name.")
+    file_name: str | None = strawberry.field(default=None, description="The file's name.")
     media_type: str | None = strawberry.field(
         default=None, description="Such as `application/pdf`."
     )
@@ -85,7 +85,7 @@ class ToolResultPartInput:
 
     tool_call_id: str = strawberry.field(description="The id of the call that this answers.")
     text: str = strawberry.field(description="The answer.")
-    name: str | None = strawberry.field(default=None, description="The tool's name.")
+    tool_name: str | None = strawberry.field(default=None, description="The tool's name.")
     is_error: bool = strawberry.field(default=False, description="Whether the call failed.")
 
 
@@ -209,11 +209,13 @@ def _to_part(given: MessagePartInput, path: tuple[str, ...]) -> model.Part:
     if audio := given.audio:
         return model.AudioPart(audio.url, audio.media_type, audio.transcript)
     if file := given.file:
-        return model.FilePart(file.url, file.name, file.media_type, file.size)
+        return model.FilePart(file.url, file.file_name, file.media_type, file.size)
     if call := given.tool_call:
         return model.ToolCallPart(call.tool_call_id, call.name, call.arguments_text)
     if result := given.tool_result:
-        return model.ToolResultPart(result.tool_call_id, result.text, result.name, result.is_error)
+        return model.ToolResultPart(
+            result.tool_call_id, result.text, result.tool_name, result.is_error
+        )
     if other := given.other:
         data = to_object(other.data, (*path, "other", "data"))
         return model.OtherPart(other.kind, data or {})

@@ -102,7 +102,7 @@ class FilePart(MessagePart):
     """A file."""
 
     url: str = strawberry.field(description="Where it is: an https, http or data URL.")
-    name: str | None = strawberry.field(description="The file's name.")
+    file_name: str | None = strawberry.field(description="The file's name.")
     media_type: str | None = strawberry.field(description="Such as `application/pdf`.")
     size: BigInt | None = strawberry.field(description="The size in bytes.")
 
@@ -154,7 +154,7 @@ class ToolResultPart(MessagePart):
         description="The id of the call that this answers: that of a `ToolCallPart`."
     )
     text: str = strawberry.field(description="The answer.")
-    name: str | None = strawberry.field(description="The tool's name.")
+    tool_name: str | None = strawberry.field(description="The tool's name.")
     is_error: bool = strawberry.field(description="Whether the call failed.")
 
     @classmethod
