@@ -253,7 +253,7 @@ def _sender(stored: Mapping[str, Any] | None) -> Sender | None:
 
 def _part(stored: object) -> Part:
     if not isinstance(stored, dict) or not isinstance(stored.get("type"), str):
-        raise Unreadable("a part is no object with a type")
+        raise Unreadable("one of the parts is no object with a type")
     part = part_from_json(stored)
     for field in fields(part):
         wanted = _PART_TYPES.get(field.name, str)

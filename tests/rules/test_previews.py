@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.message import MessageRole
-from app.model.parts import ImagePart, ReasoningPart, TextPart
+from app.model.parts import ImagePart, Part, ReasoningPart, TextPart
 from app.rules.previews import PREVIEW_LENGTH, preview_of
 
 
@@ -18,8 +18,13 @@ def test_white_space_is_folded() -> None:
 
 
 def test_the_first_words_are_shown_and_not_what_stands_before_them() -> None:
-    parts = [ReasoningPart("hmm"), ImagePart("https://example.com/a.png"), TextPart(" "),
-             TextPart("Look"), TextPart("again")]  # fmt: skip
+    parts: list[Part] = [
+        ReasoningPart("hmm"),
+        ImagePart("https://example.com/a.png"),
+        TextPart(" "),
+        TextPart("Look"),
+        TextPart("again"),
+    ]
     assert preview_of(MessageRole.ASSISTANT, parts) == "Look"
 
 
