@@ -1,43 +1,125 @@
-"""From a store's URL to its backend. The only place that imports backends."""
+"""From a store's URL to its backend. The only place that imports backends.
+
+A backend is chosen by the scheme of the URL, and imported only then: those of this package are
+named here, others come with packages that have an entry point of the group `scrollback.backends`
+(docs/backends.md).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from app.backends.protocol import Backend
-from app.backends.sql.open import Migrated, open_sqlite
+from app.backends.protocol import Backend, Migrated
 from app.model.errors import StoreUnusable
 
-__all__ = ["Migrated", "migrate_store", "open_backend"]
+__all__ = ["GROUP", "Migrated", "known_schemes", "migrate_store", "open_backend"]
+
+GROUP = "scrollback.backends"
+"""The group of entry points: name is a scheme, object is `async (url, *, migrate) -> Backend`."""
+
+Opened: TypeAlias = tuple[Backend, Migrated | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """How the stores of a scheme are opened, and which extra of this package brings its driver."""
+
+    open: Callable[[str, bool], Awaitable[Opened]]
+    extra: str | None = None
 
 
 async def open_backend(url: str, *, migrate: bool = True) -> Backend:
-    """Opens the store of a URL, `sqlite:///relative.db` or `sqlite:////absolute.db`.
+    """Opens the store of a URL, such as `sqlite:///relative.db` or `sqlite:////absolute.db`.
 
     A missing store is created, an older one brought to the newest version (with `migrate` False
     both are refused). Raises `StoreUnusable`, saying what to do.
     """
-    backend, _ = await open_sqlite(_sqlite_path(url), migrate=migrate)
+    backend, _ = await _open(url, migrate=migrate)
     return backend
 
 
-async def migrate_store(url: str) -> Migrated:
-    """Brings the store of a URL to the newest version, and answers which it had and has."""
-    backend, migrated = await open_sqlite(_sqlite_path(url), migrate=True)
+async def migrate_store(url: str) -> Migrated | None:
+    """Brings the store of a URL to the newest version, and answers which it had and has.
+
+    None for a backend whose stores have no versions. Raises `StoreUnusable`.
+    """
+    backend, migrated = await _open(url, migrate=True)
     await backend.close()
     return migrated
 
 
+def known_schemes() -> list[str]:
+    """Returns the schemes of the URLs that can be opened here, by name."""
+    return sorted({*_SCHEMES, *(point.name for point in entry_points(group=GROUP))})
+
+
+async def _open(url: str, *, migrate: bool) -> Opened:
+    name = urlsplit(url).scheme
+    scheme = _SCHEMES.get(name)
+    if scheme is None:
+        return await _open_foreign(url, name, migrate=migrate)
+    try:
+        return await scheme.open(url, migrate)
+    except ModuleNotFoundError as error:
+        if scheme.extra is None:
+            raise
+        raise StoreUnusable(
+            f"a store at {name}:// needs the package {error.name}, which is not installed: "
+            f'run `pip install "scrollback[{scheme.extra}]"`'
+        ) from error
+
+
+async def _open_foreign(url: str, name: str, *, migrate: bool) -> Opened:
+    points = list(entry_points(group=GROUP, name=name)) if name else []
+    if not points:
+        raise StoreUnusable(
+            f"no backend for {name or url!r}: a store is named by a URL such as "
+            f"sqlite:///scrollback.db, and the schemes known here are {', '.join(known_schemes())}"
+        )
+    if len(points) > 1:
+        raise StoreUnusable(
+            f"the packages {' and '.join(sorted(_package(point) for point in points))} both open "
+            f"stores at {name}://: uninstall all but one"
+        )
+    backend: Backend = await _load(points[0])(url, migrate=migrate)
+    return backend, None
+
+
+def _load(point: EntryPoint) -> Callable[..., Awaitable[Backend]]:
+    try:
+        opener: Callable[..., Awaitable[Backend]] = point.load()
+    except (ImportError, AttributeError) as error:
+        raise StoreUnusable(
+            f"the package {_package(point)}, which opens stores at {point.name}://, can't be "
+            f"loaded ({error}): reinstall or upgrade it"
+        ) from error
+    return opener
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.module
+
+
+async def _open_sqlite(url: str, migrate: bool) -> Opened:
+    from app.backends.sql.open import open_sqlite
+
+    return await open_sqlite(_sqlite_path(url), migrate=migrate)
+
+
 def _sqlite_path(url: str) -> Path:
     parts = urlsplit(url)
-    if parts.scheme != "sqlite":
-        raise StoreUnusable(
-            f"no backend for {parts.scheme or url!r}: a store is named by a URL such as "
-            "sqlite:///scrollback.db"
-        )
     if parts.netloc or parts.query or parts.fragment or len(parts.path) < 2:
         raise StoreUnusable(
             f"{url} names no file: write sqlite:///relative.db or sqlite:////absolute/path.db"
         )
     return Path(unquote(parts.path[1:]))
+
+
+_SCHEMES: Mapping[str, _Scheme] = {
+    "sqlite": _Scheme(_open_sqlite),
+}

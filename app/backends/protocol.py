@@ -67,6 +67,14 @@ class Readiness:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """Which version a store had (None: it was empty), and which it has."""
+
+    before: str | None
+    after: str
+
+
 class Severity(StrEnum):
     """How much a finding matters."""
 

@@ -29,7 +29,9 @@ def command(store: str | None, config: Path | None) -> None:
 
     settings = load_settings({"store": store}, config=config)
     migrated = run(migrate_store(settings.store))
-    if migrated.before == migrated.after:
+    if migrated is None:
+        click.echo(f"{settings.store} has no versions; there is nothing to do.")
+    elif migrated.before == migrated.after:
         click.echo(f"{settings.store} is of version {migrated.after} already.")
     elif migrated.before is None:
         click.echo(f"{settings.store} was made, of version {migrated.after}.")

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from app.backends.open import migrate_store, open_backend
+from app.backends.open import Migrated, migrate_store, open_backend
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.sqlite import APPLICATION_ID
@@ -54,8 +54,8 @@ async def test_a_new_store_is_marked_and_keeps_a_write_ahead_log(
 async def test_migrating_says_what_there_was_and_is(path: Path) -> None:
     first = await migrate_store(f"sqlite:///{path}")
     second = await migrate_store(f"sqlite:///{path}")
-    assert (first.before, first.after) == (None, migrations.HEAD)
-    assert (second.before, second.after) == (migrations.HEAD, migrations.HEAD)
+    assert first == Migrated(None, migrations.HEAD)
+    assert second == Migrated(migrations.HEAD, migrations.HEAD)
 
 
 async def test_without_leave_to_migrate_an_empty_store_is_refused(path: Path) -> None:

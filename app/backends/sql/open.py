@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
+from app.backends.protocol import Migrated
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.gate import WriterGate
@@ -19,14 +19,6 @@ from app.backends.sql.dialects.sqlite import (
     create_writer,
 )
 from app.model.errors import StoreUnusable
-
-
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """Which version a store had (None: it was empty), and which it has."""
-
-    before: str | None
-    after: str
 
 
 async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrated]:
