@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -43,6 +44,18 @@ def path_of(error: ScrollbackError) -> tuple[str, ...]:
     return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error of the model as data: an exception among a field's results would be raised."""
+
+    error: ScrollbackError
+
+    @property
+    def message(self) -> str:
+        """What is wrong, for people."""
+        return self.error.message
+
+
 @strawberry.interface(
     description=(
         "A mistake that you, or your user, can do something about. Where there is any, the "
@@ -50,15 +63,15 @@ def path_of(error: ScrollbackError) -> tuple[str, ...]:
     )
 )
 class UserError:
-    """The `UserError` interface. The objects behind it are the model's own errors."""
+    """The `UserError` interface. The objects behind it hold the model's own errors."""
 
     message: str = strawberry.field(description="What is wrong, for people.")
 
     @field(graphql_type=UserErrorCode, description="What is wrong, for programs.")
     @staticmethod
-    def code(error: strawberry.Parent[ScrollbackError]) -> UserErrorCode:
+    def code(refusal: strawberry.Parent[Refusal]) -> UserErrorCode:
         """Returns the code of the error's class."""
-        return UserErrorCode(error.code)
+        return UserErrorCode(refusal.error.code)
 
     @field(
         graphql_type=list[str] | None,
@@ -68,45 +81,35 @@ class UserError:
         ),
     )
     @staticmethod
-    def path(error: strawberry.Parent[ScrollbackError]) -> list[str] | None:
+    def path(refusal: strawberry.Parent[Refusal]) -> list[str] | None:
         """Returns the path below the mutation's arguments."""
-        path = path_of(error)
+        path = path_of(refusal.error)
         return ["input", *path] if path else None
 
     @classmethod
-    def resolve_type(cls, error: object, *_: Any) -> str:
+    def resolve_type(cls, refusal: Refusal, *_: Any) -> str:
         """Returns the name of the GraphQL type of an error."""
-        return _TYPE_NAMES[type(error)]
+        return _TYPE_NAMES[type(refusal.error)]
+
+    @classmethod
+    def is_type_of(cls, refusal: Refusal, _info: Any) -> bool:
+        """Answers whether an error is of this type."""
+        return cls.resolve_type(refusal) == cls.__name__
 
 
 @strawberry.type(description="The input is wrong: mend the field that `path` names.")
 class InvalidInputError(UserError):
     """Wrong input."""
 
-    @classmethod
-    def is_type_of(cls, error: object, _info: Any) -> bool:
-        """Answers whether this is that error."""
-        return isinstance(error, InvalidInput)
-
 
 @strawberry.type(description="There is no such thing, or you may not see it.")
 class NotFoundError(UserError):
     """Nothing there."""
 
-    @classmethod
-    def is_type_of(cls, error: object, _info: Any) -> bool:
-        """Answers whether this is that error."""
-        return isinstance(error, NotFound)
-
 
 @strawberry.type(description="You see it and may not do this to it.")
 class ForbiddenError(UserError):
     """No permission."""
-
-    @classmethod
-    def is_type_of(cls, error: object, _info: Any) -> bool:
-        """Answers whether this is that error."""
-        return isinstance(error, Forbidden)
 
 
 @strawberry.type(
@@ -120,30 +123,21 @@ class ConflictError(UserError):
         description="The session's revision now: give it as `expectedRevision` to try again.",
     )
     @staticmethod
-    def current_revision(error: strawberry.Parent[Conflict]) -> int | None:
+    def current_revision(refusal: strawberry.Parent[Refusal]) -> int | None:
         """Returns the revision of the session as it is."""
-        return None if error.current is None else error.current.revision
+        current = _current(refusal.error)
+        return None if current is None else current.revision
 
     @field(graphql_type=Session | None, description="The session as it is now.")
     @staticmethod
-    def current(error: strawberry.Parent[Conflict]) -> sessions.Session | None:
+    def current(refusal: strawberry.Parent[Refusal]) -> sessions.Session | None:
         """Returns the session as it is."""
-        return error.current
-
-    @classmethod
-    def is_type_of(cls, error: object, _info: Any) -> bool:
-        """Answers whether this is that error."""
-        return isinstance(error, Conflict)
+        return _current(refusal.error)
 
 
 @strawberry.type(description="More than is allowed at once: `viewer.limits` has the numbers.")
 class LimitExceededError(UserError):
     """Too much."""
-
-    @classmethod
-    def is_type_of(cls, error: object, _info: Any) -> bool:
-        """Answers whether this is that error."""
-        return isinstance(error, LimitExceeded)
 
 
 ERROR_TYPES = (
@@ -162,3 +156,7 @@ _TYPE_NAMES: dict[type, str] = {
     Conflict: "ConflictError",
     LimitExceeded: "LimitExceededError",
 }
+
+
+def _current(error: ScrollbackError) -> sessions.Session | None:
+    return error.current if isinstance(error, Conflict) else None

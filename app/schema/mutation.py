@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from app.schema.directory_mutation import DirectoryMutations
 from app.schema.message_mutation import MessageMutations
 from app.schema.session_mutation import SessionMutations
 
@@ -14,5 +15,5 @@ from app.schema.session_mutation import SessionMutations
         "once however often you send it with the same `idempotencyKey`."
     )
 )
-class Mutation(SessionMutations, MessageMutations):
+class Mutation(SessionMutations, MessageMutations, DirectoryMutations):
     """The root of mutations."""

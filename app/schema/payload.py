@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import strawberry
 
 from app.model import session as sessions
-from app.model.errors import ScrollbackError
 from app.model.message import Message
 from app.schema.context import Info
-from app.schema.errors import USER_ERRORS, UserError
+from app.schema.errors import USER_ERRORS, Refusal, UserError
 from app.schema.field import field
 from app.schema.session_list import OrderedSession
 
@@ -34,7 +33,9 @@ class Outcome:
     existing: bool | None = None
     deleted_session_id: str | None = None
     deleted_message_id: str | None = None
-    user_errors: tuple[ScrollbackError, ...] = ()
+    agent: sessions.Agent | None = None
+    profile: sessions.Profile | None = None
+    user_errors: tuple[Refusal, ...] = ()
 
     @property
     def session_edge(self) -> OrderedSession | None:
@@ -83,6 +84,6 @@ async def settle(info: Info, change: Awaitable[Outcome]) -> Outcome:
     try:
         return await change
     except USER_ERRORS as error:
-        return Outcome(user_errors=(error,))
+        return Outcome(user_errors=(Refusal(error),))
     finally:
         info.context.renew()

@@ -8,10 +8,11 @@ import strawberry
 
 from app.model import session as model
 from app.model.errors import LimitExceeded
-from app.model.identifiers import MessageId, SessionKey
+from app.model.identifiers import AgentId, MessageId, ProfileId, SessionKey
 from app.rules.text import check_text
 from app.schema.connection import AFTER, BEFORE, FIRST, LAST
 from app.schema.context import Info, OperationContext
+from app.schema.directory import Agent, Profile
 from app.schema.field import field
 from app.schema.global_id import Identified, decode_global_id, decode_session_id
 from app.schema.node import Node
@@ -69,6 +70,32 @@ class Query:
         return [
             _load_node(info.context, text, ("ids", str(index))) for index, text in enumerate(ids)
         ]
+
+    @field(
+        graphql_type=Agent | None,
+        description="The agent of a name. Null where none is registered under it.",
+    )
+    @staticmethod
+    async def agent(
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The agent's name.")],
+    ) -> model.Agent | None:
+        """Loads an agent."""
+        check_text(name, ("name",))
+        return await info.context.agents.load(AgentId(name))
+
+    @field(
+        graphql_type=Profile | None,
+        description="The profile of a name. Null where none is registered under it.",
+    )
+    @staticmethod
+    async def profile(
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The profile's name.")],
+    ) -> model.Profile | None:
+        """Loads a profile."""
+        check_text(name, ("name",))
+        return await info.context.profiles.load(ProfileId(name))
 
     @field(
         graphql_type=Session | None,
