@@ -32,6 +32,7 @@ def create_reader(path: Path) -> AsyncEngine:
         # Without a transaction there is nothing to roll back when a connection is returned.
         pool_reset_on_return=None,
         isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
     )
     _on_connect(engine.sync_engine, writing=False)
     return engine
