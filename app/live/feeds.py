@@ -40,6 +40,11 @@ class Feeds:
     read_page: int = READ_PAGE
     _shared: dict[tuple[SessionId, Scope], _Shared] = field(default_factory=dict)
 
+    @property
+    def followed(self) -> int:
+        """How many sessions are followed now, each counted once a scope."""
+        return len(self._shared)
+
     @contextmanager
     def follow(self, session_id: SessionId, scope: Scope) -> Iterator[Feed]:
         """Gives the feed of a session; its hints are heard from the moment this is entered."""
