@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Bring sessions that are here in an earlier state to the archive's; never the reverse.",
+)
 @import_options
 def command(
     file: Path,
+    replace: bool,
     store: str | None,
     config: Path | None,
     quiet: bool,
@@ -61,7 +68,8 @@ def command(
         async def work() -> Loaded:
             async with opened(settings.store, migrate=True) as backend:
                 return await backend.load(
-                    read_archive(file, on_damage=tell, progress=display.progress)
+                    read_archive(file, on_damage=tell, progress=display.progress),
+                    replace=replace,
                 )
 
         loaded = run(work())
@@ -70,21 +78,13 @@ def command(
             display.say(f"session {session_id} is here in another state; it is left as it is")
     seconds = round(time.monotonic() - began, 3)
     if as_json:
-        report = {
-            "sessions": loaded.sessions,
-            "messages": loaded.messages,
-            "unchanged": loaded.unchanged,
-            "conflicts": list(loaded.conflicts),
-            "damaged": damaged,
-            "damages_kept": loaded.damages,
-            "seconds": seconds,
-        }
+        report = {**asdict(loaded), "damaged": damaged, "seconds": seconds}
         print_json({**report, **found})
     elif not quiet:
         click.echo(
             f"{loaded.sessions:,} sessions and {loaded.messages:,} messages added, "
-            f"{loaded.unchanged:,} sessions unchanged, {len(loaded.conflicts):,} left alone, "
-            f"{damaged:,} damaged records. {seconds:.1f} s"
+            f"{loaded.replaced:,} sessions replaced, {loaded.unchanged:,} unchanged, "
+            f"{len(loaded.conflicts):,} left alone, {damaged:,} damaged records. {seconds:.1f} s"
         )
     if damaged or loaded.conflicts:
         click.get_current_context().exit(FOUND)

@@ -2,7 +2,7 @@
 
 The first line is `{"type":"scrollback","version":1}`, the last `{"type":"end","records":n}`, and
 between them each line is one record: users, agents and profiles, then every session with its
-messages, events and idempotency keys behind it, then deletions and kept damage. The same content
+messages, events and idempotency keys behind it, then deletions, and kept damage. The same content
 always gives the same bytes.
 """
 
@@ -26,7 +26,7 @@ from app.formats.lines import (
 )
 from app.model.events import Event
 from app.model.message import Message
-from app.model.records import Damage, IdempotencyRecord, Record
+from app.model.records import Damage, Deletion, IdempotencyRecord, Record
 from app.model.session import Session
 
 VERSION = 1
@@ -67,15 +67,16 @@ async def read_archive(
     async for line in read_lines(path, lambda read, total: progress(read, 2 * total)):
         survey.take(path, line)
     survey.finish()
-    session: Session | None = None
+    # Whose records may stand here: after a deletion, the idempotency keys of what was deleted.
+    before: Session | Deletion | None = None
     async for line in read_lines(path, lambda read, total: progress(total + read, 2 * total)):
         if line.number in (1, survey.end_line):
             continue
         record, reason = _decode(line)
-        if isinstance(record, Session):
-            session = record
+        if isinstance(record, Session | Deletion):
+            before = record
         if isinstance(record, Session | Message | Event | IdempotencyRecord):
-            reason = survey.fault_of(record, session)
+            reason = survey.fault_of(record, before)
         if record is None or reason:
             record = Damage(path.name, line.number, reason, line.content)
             on_damage(record)
@@ -147,15 +148,23 @@ class _Survey:
         return ""
 
     def fault_of(
-        self, record: Session | Message | Event | IdempotencyRecord, session: Session | None
+        self,
+        record: Session | Message | Event | IdempotencyRecord,
+        before: Session | Deletion | None,
     ) -> str:
         """Returns why a record of a session can't be loaded; empty where it can."""
         session_id = record.id if isinstance(record, Session) else record.session_id
         if session_id in self._broken:
             return f"its session {session_id} is not whole in the archive"
-        if session is None or session.id != session_id:
-            return f"its session {session_id} does not stand before it"
-        return ""
+        match before:
+            case Session() if before.id == session_id:
+                return ""
+            case Deletion() if before.session_id == session_id and isinstance(
+                record, IdempotencyRecord
+            ):
+                return ""
+            case _:
+                return f"its session {session_id} does not stand before it"
 
 
 def _decode(line: Line) -> tuple[Record | None, str]:

@@ -43,6 +43,7 @@ from app.model.timestamps import Timestamp
 AT = Timestamp("2026-03-01T09:00:00.000000Z")
 FIRST = SessionId("1" * 32)
 SECOND = SessionId("2" * 32)
+THIRD = SessionId("3" * 32)
 
 
 def session(session_id: SessionId) -> Session:
@@ -118,7 +119,8 @@ RECORDS: list[Record] = [
     Profile(ProfileId("everyday"), "Everyday"),
     *group(FIRST),
     *group(SECOND),
-    Deletion(SessionId("3" * 32), None, Epoch("e"), Revision(9), AT),
+    Deletion(THIRD, None, Epoch("e"), Revision(9), AT),
+    IdempotencyRecord(THIRD, Idempotency("k", "d"), Revision(2), range(1, 1), 0, AT),
     Damage("a.jsonl", 3, "torn", b"\x00\xff{"),
 ]
 
