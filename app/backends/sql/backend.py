@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
 from app.backends.sql import check, transfer
-from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.read import SqlReader
 from app.backends.sql.tables import sessions
 from app.backends.sql.writer import Writer
@@ -24,18 +24,23 @@ class SqlBackend(SqlReader):
     """A store in an SQL database; satisfies `app.backends.protocol.Backend`."""
 
     def __init__(
-        self, reading: AsyncEngine, writing: AsyncEngine, committing: Engine, gate: WriterGate
+        self,
+        dialect: Dialect,
+        reading: AsyncEngine,
+        writer: Writer,
+        *,
+        engines: tuple[Engine, ...],
     ) -> None:
-        super().__init__(async_sessionmaker(reading, expire_on_commit=False))
+        """`engines`: every engine that runs statements, for those who count them."""
+        super().__init__(dialect, async_sessionmaker(reading, expire_on_commit=False))
         self._reading = reading
-        self._writer = Writer(committing, writing, gate)
-        self.engines = (reading.sync_engine, writing.sync_engine, committing)
-        """Every engine that runs statements, for those who count them."""
+        self._writer = writer
+        self.engines = engines
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            name="sqlite",
+            name=self._dialect.name,
             durable=Support(supported=True),
             several_processes=Support(supported=True),
         )
@@ -59,13 +64,13 @@ class SqlBackend(SqlReader):
         try:
             async with self._reading.connect() as connection:
                 await connection.execute(select(sessions.c.id).limit(1))
-        except SQLAlchemyError:
+        except (SQLAlchemyError, OSError):
             return Readiness(ready=False, detail="the store does not answer")
         return Readiness(ready=True, detail="the store answers")
 
     def check(self) -> AsyncIterator[Finding]:
         self._require_open()
-        return check.check(self._reading)
+        return check.check(self._dialect, self._reading)
 
     async def repair(self) -> int:
         async with self._writer.transaction() as connection:

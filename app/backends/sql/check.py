@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
-from app.backends.sql.dialects import sqlite
+from app.backends.sql.dialects.dialect import Dialect, explain
 from app.backends.sql.tables import damages, events, messages, sessions
 
 _NAMED = 10
 """How many sessions a finding names."""
+
+_CHUNK = 500
+"""How many sessions are mended at once."""
 
 _MINE = messages.c.session_id == sessions.c.id
 _LAST = (
@@ -38,40 +42,24 @@ _RECOUNTS: dict[str, ColumnElement[object]] = {
 _DRIFTED = or_(*[sessions.c[name].is_distinct_from(value) for name, value in _RECOUNTS.items()])
 
 
-async def check(engine: AsyncEngine) -> AsyncIterator[Finding]:
+async def check(dialect: Dialect, engine: AsyncEngine) -> AsyncIterator[Finding]:
     """Yields what is to be said of the store; see `Backend.check`."""
-    version = sqlite.sqlite_version()
-    if version < sqlite.WAL_RESET_FIXED:
-        yield Finding(
-            Severity.WARNING,
-            "SQLITE_VERSION",
-            f"SQLite {'.'.join(map(str, version))} can lose data when a program that is not "
-            "Scrollback checkpoints the write-ahead log of this store",
-            "Use SQLite 3.51.3 or newer, or let no other program write to the store's file.",
-        )
-    async with engine.connect() as connection:
-        broken = [
-            row[0]
-            for row in await connection.exec_driver_sql("PRAGMA quick_check(10)")
-            if row[0] != "ok"
-        ]
-        if broken:
-            yield Finding(
-                Severity.ERROR,
-                "DATABASE_DAMAGED",
-                f"SQLite finds the file damaged: {'; '.join(broken)}",
-                "Restore the newest backup, or run `scrollback export` to save what can be read.",
-            )
-        for finding in [
-            await _counters(connection),
-            await _log(connection),
-            await _sequences(connection),
-            await _archive(connection),
-            await _orphans(connection),
-            await _damages(connection),
-        ]:
-            if finding is not None:
+    try:
+        async with engine.connect() as connection:
+            async for finding in dialect.findings(connection):
                 yield finding
+            for found in [
+                await _counters(connection),
+                await _log(connection),
+                await _sequences(connection),
+                await _archive(connection),
+                await _orphans(connection),
+                await _damages(connection),
+            ]:
+                if found is not None:
+                    yield found
+    except (DBAPIError, OSError) as error:
+        raise explain(dialect.failure(error)) from error
 
 
 async def _counters(connection: AsyncConnection) -> Finding | None:
@@ -186,5 +174,12 @@ async def _sessions_with(
 
 async def repair(connection: AsyncConnection) -> int:
     """Sets drifted counters to their recount; returns how many sessions were mended."""
-    result = await connection.execute(update(sessions).where(_DRIFTED).values(_RECOUNTS))
-    return int(result.rowcount)
+    drifted = (await connection.scalars(select(sessions.c.id).where(_DRIFTED))).all()
+    mended = 0
+    for start in range(0, len(drifted), _CHUNK):
+        # Locked first and counted anew then: others may be writing to them.
+        mine = sessions.c.id.in_(drifted[start : start + _CHUNK])
+        await connection.execute(select(sessions.c.id).where(mine).with_for_update())
+        result = await connection.execute(update(sessions).where(mine, _DRIFTED).values(_RECOUNTS))
+        mended += result.rowcount
+    return mended

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from app.backends.protocol import Scope
-from app.backends.sql.dialects import insert_missing
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.draft import SessionDraft
+from app.backends.sql.idempotency import (
+    answer_again,
+    in_scope,
+    no_such_session,
+    remember,
+    replay,
+    to_record,
+    used_keys,
+)
 from app.backends.sql.message_changes import (
     add_messages,
     archive_messages,
@@ -22,21 +31,17 @@ from app.backends.sql.message_changes import (
     truncate_messages,
 )
 from app.backends.sql.rows import (
-    IDEMPOTENCY_COLUMNS,
     SESSION_COLUMNS,
     encode_json,
     from_deletion,
-    from_idempotency_record,
     from_session,
     owner_to_column,
-    to_idempotency_record,
     to_session,
 )
 from app.backends.sql.tables import (
     agents,
     deletions,
     events,
-    idempotency_keys,
     messages,
     profiles,
     sessions,
@@ -60,33 +65,39 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import Conflict, InvalidInput, NotFound
+from app.model.errors import Conflict, InvalidInput, ScrollbackError
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence, SessionId
-from app.model.records import Deletion, IdempotencyRecord
+from app.model.records import Deletion
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
 _STATE = select(*SESSION_COLUMNS, sessions.c.archived_through)
 
 
-def carry_out(connection: Connection, commit: Commit, scope: Scope) -> Committed:
+def carry_out(dialect: Dialect, connection: Connection, commit: Commit, scope: Scope) -> Committed:
     """Applies one commit and answers its result.
 
     Raises the `ScrollbackError` that refuses it; the caller then takes the transaction back to
     where it was before.
     """
-    replayed = _replay(connection, commit, scope)
-    if replayed is not None:
-        return replayed
     changes = commit.changes
     if changes and isinstance(changes[0], CreateSession):
-        draft = _create(connection, commit, changes[0], scope)
+        replayed = replay(connection, commit, scope)
+        draft = replayed or _create(dialect, connection, commit, changes[0], scope)
         if isinstance(draft, Committed):
             return draft
         changes = changes[1:]
     else:
-        draft = _open(connection, commit, scope)
+        # The lock first, then the key: who waited for the lock sees the key that was used then.
+        state = _lock(connection, commit.session_id, scope)
+        replayed = replay(connection, commit, scope)
+        if replayed is not None:
+            return replayed
+        if state is None:
+            raise no_such_session()
+        draft = SessionDraft(dialect, connection, *state, commit.at)
+        _require_revision(draft.session, commit.expected)
     if changes == (DeleteSession(),):
         committed = _delete(draft)
     else:
@@ -94,93 +105,85 @@ def carry_out(connection: Connection, commit: Commit, scope: Scope) -> Committed
             _apply(draft, change, scope)
         draft.write()
         committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
-    _remember(connection, commit, committed)
+    remember(connection, [(commit, committed)])
     return committed
 
 
-def _remember(connection: Connection, commit: Commit, committed: Committed) -> None:
-    if commit.idempotency is None:
-        return
-    record = IdempotencyRecord(
-        session_id=commit.session_id,
-        idempotency=commit.idempotency,
-        revision=committed.position.revision,
-        sequences=committed.sequences,
-        affected=committed.affected,
-        at=commit.at,
-    )
-    connection.execute(insert(idempotency_keys), from_idempotency_record(record))
+_DRAFTED = (
+    AddMessages,
+    ArchiveSession,
+    PinSession,
+    RenameSession,
+    SetMetadata,
+    StarSession,
+)
 
 
-def _in_scope(statement: Select[Any], scope: Scope) -> Select[Any]:
-    if scope.owner is None:
-        return statement
-    return statement.where(sessions.c.owner_id == scope.owner)
+def is_drafted(commit: Commit) -> bool:
+    """Answers whether a commit only adds messages and sets fields, so that it reads nothing."""
+    return all(isinstance(change, _DRAFTED) for change in commit.changes)
 
 
-def _replay(connection: Connection, commit: Commit, scope: Scope) -> Committed | None:
-    if commit.idempotency is None:
+def carry_out_together(
+    dialect: Dialect, connection: Connection, commits: list[Commit], scope: Scope
+) -> list[Committed | ScrollbackError] | None:
+    """Applies drafted commits of one session with the statements that one of them takes.
+
+    Answers their outcomes; or None, with nothing written, where they must be carried out singly.
+    """
+    session_id = commits[0].session_id
+    state = _lock(connection, session_id, scope)
+    if state is None:
         return None
-    row = connection.execute(
-        select(*IDEMPOTENCY_COLUMNS).where(
-            idempotency_keys.c.session_id == commit.session_id,
-            idempotency_keys.c.key == commit.idempotency.key,
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    record = to_idempotency_record(row)
-    session, epoch = _present_state(connection, commit.session_id, scope)
-    if record.idempotency.digest != commit.idempotency.digest:
-        raise Conflict("this idempotency key was used for another request", session)
-    return Committed(
-        position=Position(epoch, record.revision),
-        sequences=record.sequences,
-        affected=record.affected,
-        session=session,
-        replayed=True,
-    )
+    draft = SessionDraft(dialect, connection, *state, commits[0].at)
+    attempts = [commit.idempotency for commit in commits if commit.idempotency is not None]
+    used = used_keys(connection, session_id, {attempt.key for attempt in attempts})
+    outcomes: list[Committed | ScrollbackError] = []
+    fresh: list[tuple[Commit, Committed]] = []
+    for commit in commits:
+        record = used.get(commit.idempotency.key) if commit.idempotency is not None else None
+        try:
+            if record is not None:
+                outcomes.append(answer_again(record, commit, draft.session, draft.session.epoch))
+                continue
+            _require_revision(draft.session, commit.expected)
+        except Conflict as conflict:
+            outcomes.append(conflict)
+            continue
+        draft.go_on(commit.at)
+        try:
+            for change in commit.changes:
+                _apply(draft, change, scope)
+        except ScrollbackError:
+            return None
+        committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
+        outcomes.append(committed)
+        if commit.idempotency is not None:
+            used[commit.idempotency.key] = to_record(commit, commit.idempotency, committed)
+            fresh.append((commit, committed))
+    draft.write()
+    remember(connection, fresh)
+    return outcomes
 
 
-def _present_state(
+def _lock(
     connection: Connection, session_id: SessionId, scope: Scope
-) -> tuple[Session | None, Any]:
-    row = connection.execute(
-        _in_scope(select(*SESSION_COLUMNS).where(sessions.c.id == session_id), scope)
-    ).one_or_none()
-    if row is not None:
-        session = to_session(row)
-        return session, session.epoch
-    deleted = select(deletions.c.epoch).where(deletions.c.session_id == session_id)
-    if scope.owner is not None:
-        deleted = deleted.where(deletions.c.owner_id == scope.owner)
-    epoch = connection.execute(deleted).scalar()
-    if epoch is None:
-        raise _not_found()
-    return None, epoch
-
-
-def _not_found() -> NotFound:
-    return NotFound("no such session")
-
-
-def _open(connection: Connection, commit: Commit, scope: Scope) -> SessionDraft:
-    row = connection.execute(
-        _in_scope(_STATE.where(sessions.c.id == commit.session_id), scope).with_for_update()
-    ).one_or_none()
+) -> tuple[Session, int] | None:
+    statement = in_scope(_STATE.where(sessions.c.id == session_id), scope)
+    row = connection.execute(statement.with_for_update()).one_or_none()
     if row is None:
-        raise _not_found()
+        return None
     *state, archived_through = row
-    session = to_session(state)
-    if commit.expected is not None and commit.expected != session.revision:
-        raise Conflict(
-            f"the session is at revision {session.revision}, not {commit.expected}", session
-        )
-    return SessionDraft(connection, session, archived_through, commit.at)
+    return to_session(state), archived_through
+
+
+def _require_revision(session: Session, expected: Revision | None) -> None:
+    if expected is not None and expected != session.revision:
+        raise Conflict(f"the session is at revision {session.revision}, not {expected}", session)
 
 
 def _create(
-    connection: Connection, commit: Commit, creation: CreateSession, scope: Scope
+    dialect: Dialect, connection: Connection, commit: Commit, creation: CreateSession, scope: Scope
 ) -> SessionDraft | Committed:
     if scope.owner is not None and creation.owner_id != scope.owner:
         raise InvalidInput("a session can only be created for its own owner here")
@@ -196,10 +199,12 @@ def _create(
     if connection.execute(select(sessions.c.id).where(sessions.c.id == commit.session_id)).scalar():
         raise Conflict("there is a session with this id already")
     connection.execute(delete(deletions).where(deletions.c.session_id == commit.session_id))
-    _add_to_directory(connection, creation)
     session = _new_session(commit, creation)
     connection.execute(insert(sessions), from_session(session, archived_through=0))
-    draft = SessionDraft(connection, session, 0, commit.at)
+    draft = SessionDraft(dialect, connection, session, 0, commit.at)
+    draft.name(users, creation.owner_id)
+    draft.name(agents, creation.agent_id, creation.peer_agent_id)
+    draft.name(profiles, creation.profile_id)
     draft.record(EventKind.SESSION_CREATED)
     return draft
 
@@ -231,15 +236,6 @@ def _new_session(commit: Commit, creation: CreateSession) -> Session:
         epoch=creation.epoch,
         revision=Revision(0),
     )
-
-
-def _add_to_directory(connection: Connection, creation: CreateSession) -> None:
-    if creation.owner_id is not None:
-        insert_missing(connection, users, [{"id": creation.owner_id}])
-    named = [{"id": i} for i in (creation.agent_id, creation.peer_agent_id) if i is not None]
-    insert_missing(connection, agents, named)
-    if creation.profile_id is not None:
-        insert_missing(connection, profiles, [{"id": creation.profile_id}])
 
 
 def _delete(draft: SessionDraft) -> Committed:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import encode_json, from_session
-from app.backends.sql.tables import events, messages, sessions
+from app.backends.sql.tables import agents, events, messages, profiles, sessions, users
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence
 from app.model.session import Session
@@ -42,8 +43,14 @@ class SessionDraft:
     """The state of one session inside the transaction of a commit."""
 
     def __init__(
-        self, connection: Connection, session: Session, archived_through: int, at: Timestamp
+        self,
+        dialect: Dialect,
+        connection: Connection,
+        session: Session,
+        archived_through: int,
+        at: Timestamp,
     ) -> None:
+        self.dialect = dialect
         self.connection = connection
         self.session = session
         self.archived_through = archived_through
@@ -55,6 +62,12 @@ class SessionDraft:
         self._before = from_session(session, archived_through=archived_through)
         self._events: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
+        self._named: dict[Table, set[str]] = {users: set(), agents: set(), profiles: set()}
+
+    def go_on(self, at: Timestamp) -> None:
+        """Starts on the next commit of the same session, at that time."""
+        self.at = at
+        self.affected = self.first_sequence = self.added = 0
 
     @property
     def key(self) -> dict[str, Any]:
@@ -112,6 +125,18 @@ class SessionDraft:
             preview=self.session.preview if row["preview"] is None else row["preview"],
         )
 
+    def name(self, table: Table, *ids: str | None) -> None:
+        """Makes users, agents or profiles known, unless they are."""
+        self._named[table].update(one for one in ids if one is not None)
+
+    def _write_named(self) -> None:
+        for table, ids in self._named.items():
+            if ids:
+                # In one order for everybody, so that no two writers wait for each other.
+                rows = [{"id": one} for one in sorted(ids)]
+                self.dialect.add_missing(self.connection, table, rows)
+                ids.clear()
+
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
         if self._messages:
@@ -141,6 +166,7 @@ class SessionDraft:
 
     def write(self) -> None:
         """Writes what is left: the messages, the log, and the changed columns of the session."""
+        self._write_named()
         self.write_messages()
         self.write_events()
         after = from_session(self.session, archived_through=self.archived_through)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import BigInteger, delete, func, insert, literal, select, update
 
 from app.backends.protocol import Scope
-from app.backends.sql.dialects import insert_missing
 from app.backends.sql.draft import SessionDraft
 from app.backends.sql.rows import (
     MESSAGE_COLUMNS,
@@ -31,11 +30,9 @@ def add_messages(draft: SessionDraft, added: tuple[NewMessage, ...]) -> None:
     """Adds messages at the end."""
     for message in added:
         draft.add_message(_new_row(message, draft.at))
-    senders = [message.sender for message in added if message.sender is not None]
-    people = [{"id": sender.user_id} for sender in senders if sender.user_id is not None]
-    programs = [{"id": sender.agent_id} for sender in senders if sender.agent_id is not None]
-    insert_missing(draft.connection, users, people)
-    insert_missing(draft.connection, agents, programs)
+        if message.sender is not None:
+            draft.name(users, message.sender.user_id)
+            draft.name(agents, message.sender.agent_id)
 
 
 def _new_row(message: NewMessage, at: Timestamp) -> dict[str, Any]:
@@ -63,7 +60,8 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
     source = select(sessions.c.archived_through).where(sessions.c.id == change.source_id)
     if scope.owner is not None:
         source = source.where(sessions.c.owner_id == owner_to_column(scope.owner))
-    archived_through = connection.execute(source).scalar()
+    # Held until the end of the transaction, so that border and messages are of one moment.
+    archived_through = connection.execute(source.with_for_update(read=True)).scalar()
     if archived_through is None:
         raise NotFound("no such session to copy from")
     copied = messages.c.session_id == change.source_id
@@ -87,7 +85,8 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
             ["session_id", "revision", "kind", "at", "sequence"],
             select(
                 literal(draft.session.id),
-                literal(revision) + func.row_number().over(order_by=messages.c.sequence),
+                literal(revision, BigInteger)
+                + func.row_number().over(order_by=messages.c.sequence),
                 literal(EventKind.MESSAGE_ADDED.value),
                 literal(draft.at),
                 messages.c.sequence,

@@ -12,12 +12,13 @@ from app.backends.protocol import Migrated
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.gate import WriterGate
-from app.backends.sql.dialects.sqlite import (
-    APPLICATION_ID,
+from app.backends.sql.dialects.sqlite import APPLICATION_ID, SqliteDialect
+from app.backends.sql.dialects.sqlite_engines import (
     create_committer,
     create_reader,
     create_writer,
 )
+from app.backends.sql.single_writer import SingleWriter
 from app.model.errors import StoreUnusable
 
 
@@ -47,7 +48,13 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
         if isinstance(error, DBAPIError):
             raise _unusable(path, error) from error
         raise
-    backend = SqlBackend(reader, writer, create_committer(path), gate)
+    dialect, committer = SqliteDialect(), create_committer(path)
+    backend = SqlBackend(
+        dialect,
+        reader,
+        SingleWriter(dialect, committer, writer, gate),
+        engines=(reader.sync_engine, writer.sync_engine, committer),
+    )
     return backend, Migrated(before, migrations.HEAD)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, TypeVar
 
-import orjson
 from sqlalchemy import Select, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.backends.protocol import Found, Scope
-from app.backends.sql.dialects import sqlite
+from app.backends.sql.dialects.dialect import NO_BOUND, Dialect, Failure, explain
 from app.backends.sql.rows import (
     DELETION_COLUMNS,
     EVENT_COLUMNS,
@@ -39,13 +39,19 @@ from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, cut_page
 from app.model.session import Agent, Profile, Session, User
 
+T = TypeVar("T")
+
+_TRIES = 3
+"""How often a read is tried when its connection breaks."""
+
 _ARCHIVE_CODES = {MessageScope.ALL: 0, MessageScope.ACTIVE: 1, MessageScope.ARCHIVED: 2}
 
 
 class SqlReader:
     """The reading half of an SQL backend."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, dialect: Dialect, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._dialect = dialect
         self._sessions = sessions
         self._closed = False
 
@@ -54,15 +60,26 @@ class SqlReader:
         if self._closed:
             raise StoreUnavailable("the store is closed")
 
-    def _open_session(self) -> AsyncSession:
+    async def _read(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Does the work of one read, and again where its connection broke."""
         self._require_open()
-        return self._sessions()
+        for attempt in range(1, _TRIES + 1):
+            try:
+                async with self._sessions() as session:
+                    return await work(session)
+            except (SQLAlchemyError, OSError) as error:
+                failure = self._dialect.failure(error)
+                if failure is not Failure.DISCONNECTED or attempt == _TRIES:
+                    raise explain(failure) from error
+        raise AssertionError("the loop above answers or raises")
 
     async def _rows(
         self, statement: Any, parameters: dict[str, Any] | None = None
     ) -> list[Sequence[Any]]:
-        async with self._open_session() as session:
+        async def read(session: AsyncSession) -> list[Sequence[Any]]:
             return list((await session.execute(statement, parameters)).all())
+
+        return await self._read(read)
 
     async def get_sessions(
         self, ids: Collection[SessionId], scope: Scope
@@ -73,28 +90,28 @@ class SqlReader:
     async def find_sessions(
         self, keys: Collection[SessionKey], scope: Scope
     ) -> Found[SessionKey, Session]:
-        asked = [[owner_to_column(key.owner_id), key.key] for key in set(keys)]
-        statement = sqlite.find_sessions(scoped=scope.owner is not None)
-        rows = await self._rows(statement, {"keys": _json(asked)} | _owner(scope))
+        asked = [(owner_to_column(key.owner_id), key.key) for key in set(keys)]
+        rows = await self._rows(*self._dialect.find_sessions(asked, scope.owner))
         found = [to_session(row) for row in rows]
         return {SessionKey(session.owner_id, session.key): session for session in found}
 
     async def page_sessions(
         self, requests: Collection[SessionPageRequest], scope: Scope
     ) -> Found[SessionPageRequest, Page[Session]]:
-        pages = {}
-        async with self._open_session() as session:
+        async def read(session: AsyncSession) -> dict[SessionPageRequest, Page[Session]]:
+            pages = {}
             for request in set(requests):
-                rows = (await session.execute(page_of_sessions(request, scope))).all()
-                pages[request] = to_session_page(request, rows)
-        return pages
+                statement = page_of_sessions(self._dialect, request, scope)
+                pages[request] = to_session_page(request, (await session.execute(statement)).all())
+            return pages
+
+        return await self._read(read)
 
     async def get_messages(
         self, ids: Collection[MessageId], scope: Scope
     ) -> Found[MessageId, Message]:
-        statement = sqlite.get_messages(scoped=scope.owner is not None)
-        asked = [list(message_id) for message_id in set(ids)]
-        rows = await self._rows(statement, {"ids": _json(asked)} | _owner(scope))
+        asked = [(one.session_id, min(one.sequence, NO_BOUND)) for one in set(ids)]
+        rows = await self._rows(*self._dialect.get_messages(asked, scope.owner))
         found = [to_message(row) for row in rows]
         return {message.message_id: message for message in found}
 
@@ -104,15 +121,17 @@ class SqlReader:
         kinds: dict[tuple[Take, int], list[MessagePageRequest]] = defaultdict(list)
         for request in dict.fromkeys(requests):
             kinds[request.window.take, request.window.limit].append(request)
-        pages: dict[MessagePageRequest, Page[Message]] = {}
-        async with self._open_session() as session:
+
+        async def read(session: AsyncSession) -> dict[MessagePageRequest, Page[Message]]:
+            pages: dict[MessagePageRequest, Page[Message]] = {}
             for (take, limit), alike in kinds.items():
-                statement = sqlite.page_messages(take, limit, scoped=scope.owner is not None)
                 asked = [_message_page_parameters(request) for request in alike]
-                parameters = {"requests": _json(asked)} | _owner(scope)
-                rows = (await session.execute(statement, parameters)).all()
+                statement = self._dialect.page_messages(take, limit, asked, scope.owner)
+                rows = (await session.execute(*statement)).all()
                 pages.update(_message_pages(alike, rows))
-        return pages
+            return pages
+
+        return await self._read(read)
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         statement = select(users).where(users.c.id.in_(ids))
@@ -130,10 +149,8 @@ class SqlReader:
 
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         asked = list(dict.fromkeys(reads))
-        parameters = {
-            "reads": _json([[r.session_id, *(r.after or (None, 0)), r.limit] for r in asked])
-        } | _owner(scope)
-        rows = await self._rows(sqlite.read_logs(scoped=scope.owner is not None), parameters)
+        positions = [_log_read_parameters(read) for read in asked]
+        rows = await self._rows(*self._dialect.read_logs(positions, scope.owner))
         slices = _log_slices(asked, rows)
         missing = [read for read in asked if read not in slices]
         if missing:
@@ -175,22 +192,19 @@ def _in_scope(statement: Select[Any], scope: Scope) -> Select[Any]:
     return statement.where(sessions.c.owner_id == scope.owner)
 
 
-def _json(value: list[Any]) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _owner(scope: Scope) -> dict[str, str]:
-    return {} if scope.owner is None else {"owner": scope.owner}
-
-
-def _message_page_parameters(request: MessagePageRequest) -> list[Any]:
+def _message_page_parameters(request: MessagePageRequest) -> tuple[str, int, int, int]:
     window = request.window
-    return [
+    return (
         request.session_id,
-        window.after or 0,
-        sqlite.NO_BOUND if window.before is None else window.before,
+        min(window.after or 0, NO_BOUND),
+        NO_BOUND if window.before is None else min(window.before, NO_BOUND),
         _ARCHIVE_CODES[request.messages],
-    ]
+    )
+
+
+def _log_read_parameters(read: LogRead) -> tuple[str, str | None, int, int]:
+    epoch, revision = read.after or (None, 0)
+    return read.session_id, epoch, min(revision, NO_BOUND), read.limit
 
 
 def _message_pages(

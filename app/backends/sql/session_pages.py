@@ -14,10 +14,10 @@ from sqlalchemy import (
     literal,
     select,
     true,
-    tuple_,
 )
 
 from app.backends.protocol import Scope
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import SESSION_COLUMNS, to_session
 from app.backends.sql.tables import sessions
 from app.model.paging import (
@@ -39,7 +39,7 @@ _ORDER_COLUMNS: dict[SessionOrderField, str] = {
 }
 
 
-def page_of_sessions(request: SessionPageRequest, scope: Scope) -> Select[Any]:
+def page_of_sessions(dialect: Dialect, request: SessionPageRequest, scope: Scope) -> Select[Any]:
     """Returns the statement of a page.
 
     Rows: whether something lies beyond the bound before and behind, then `SESSION_COLUMNS` (nulls
@@ -49,9 +49,11 @@ def page_of_sessions(request: SessionPageRequest, scope: Scope) -> Select[Any]:
     conditions = _conditions(sessions, request, scope)
     place = _place(sessions, request)
     if window.after is not None:
-        conditions.append(_past(place, window.after, forward=not descending))
+        conditions.append(
+            dialect.past(place, window.after, forward=not descending, inclusive=False)
+        )
     if window.before is not None:
-        conditions.append(_past(place, window.before, forward=descending))
+        conditions.append(dialect.past(place, window.before, forward=descending, inclusive=False))
     from_end = window.take is Take.LAST
     page = (
         select(*SESSION_COLUMNS, place[0].label("place"))
@@ -63,8 +65,8 @@ def page_of_sessions(request: SessionPageRequest, scope: Scope) -> Select[Any]:
     one = select(literal(1).label("one")).subquery("one")
     return (
         select(
-            _anything(request, scope, window.after, forward=descending),
-            _anything(request, scope, window.before, forward=not descending),
+            _anything(dialect, request, scope, window.after, forward=descending),
+            _anything(dialect, request, scope, window.before, forward=not descending),
             *[page.c[column.name] for column in SESSION_COLUMNS],
         )
         .select_from(one.outerjoin(page, true()))
@@ -88,17 +90,13 @@ def _directed(place: tuple[Any, Any], *, descending: bool) -> list[ColumnElement
     return [column.desc() if descending else column.asc() for column in place]
 
 
-def _past(
-    place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool = False
-) -> ColumnElement[bool]:
-    here, there = tuple_(*place), tuple_(*bound)
-    if inclusive:
-        return here >= there if forward else here <= there
-    return here > there if forward else here < there
-
-
 def _anything(
-    request: SessionPageRequest, scope: Scope, bound: SessionBound | None, *, forward: bool
+    dialect: Dialect,
+    request: SessionPageRequest,
+    scope: Scope,
+    bound: SessionBound | None,
+    *,
+    forward: bool,
 ) -> ColumnElement[bool]:
     if bound is None:
         return literal(value=False)
@@ -108,7 +106,7 @@ def _anything(
         .select_from(others)
         .where(
             *_conditions(others, request, scope),
-            _past(_place(others, request), bound, forward=forward, inclusive=True),
+            dialect.past(_place(others, request), bound, forward=forward, inclusive=True),
         )
     )
 

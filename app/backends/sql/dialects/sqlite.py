@@ -1,15 +1,21 @@
-"""SQLite: engines, pragmas, and the statements that other databases write differently."""
+"""SQLite: the statements that other databases write differently, and what its errors mean."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, TextClause, create_engine, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import orjson
+from sqlalchemy import Connection, Executable, Table, TextClause, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.backends.protocol import Finding, Severity
+from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Dialect, Failure, columns
 from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
 from app.model.paging import Take
 
@@ -19,86 +25,99 @@ APPLICATION_ID = 0x53434231
 WAL_RESET_FIXED = (3, 51, 3)
 """The first SQLite without the write-ahead log reset bug (https://sqlite.org/wal.html)."""
 
-_READERS = 4
-
-
-def create_reader(path: Path) -> AsyncEngine:
-    """Returns an engine whose statements each see one consistent state and write nothing."""
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        pool_size=_READERS,
-        max_overflow=0,
-        pool_timeout=30,
-        # Without a transaction there is nothing to roll back when a connection is returned.
-        pool_reset_on_return=None,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-    )
-    _on_connect(engine.sync_engine, writing=False)
-    return engine
-
-
-def create_writer(path: Path) -> AsyncEngine:
-    """Returns an engine with a connection for long writes that wait for their source."""
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)), pool_size=1, max_overflow=0
-    )
-    _on_connect(engine.sync_engine, writing=True)
-    _begin_immediately(engine.sync_engine)
-    return engine
-
-
-def create_committer(path: Path) -> Engine:
-    """Returns an engine with the connection of the committing thread.
-
-    It is driven from one thread of its own: a whole group of commits is then one hop, where the
-    asynchronous driver takes one for every statement.
-    """
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        pool_size=1,
-        max_overflow=0,
-        connect_args={"check_same_thread": False},
-    )
-    _on_connect(engine, writing=True)
-    _begin_immediately(engine)
-    return engine
-
-
-def _begin_immediately(engine: Engine) -> None:
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # DEFERRED would fail on its first write when another connection wrote since its first
-        # read: 183 of 1,000 appends came through.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _on_connect(engine: Engine, *, writing: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        # The driver's own transactions off: it would begin them late, and DEFERRED.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 5000")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA cache_size = -16384")
-        cursor.execute("PRAGMA mmap_size = 268435456")
-        if writing:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA synchronous = FULL")
-        else:
-            cursor.execute("PRAGMA query_only = ON")
-            cursor.execute("PRAGMA wal_autocheckpoint = 0")
-        cursor.close()
-
 
 def sqlite_version() -> tuple[int, int, int]:
     """Returns the version of the SQLite library in use."""
     return sqlite3.sqlite_version_info
 
 
-def _columns(columns: tuple[Any, ...], alias: str) -> str:
-    return ", ".join(f"{alias}.{column.name}" for column in columns)
+class SqliteDialect(Dialect):
+    """SQLite 3.38 and newer. What is asked for comes in as JSON, one text for any number."""
+
+    name = "sqlite"
+    transactional_ddl = True
+
+    def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
+        return _bound(_find_sessions(owner is not None), keys, owner)
+
+    def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
+        return _bound(_get_messages(owner is not None), ids, owner)
+
+    def page_messages(
+        self,
+        take: Take,
+        limit: int,
+        requests: Sequence[tuple[str, int, int, int]],
+        owner: str | None,
+    ) -> Bound:
+        return _bound(_page_messages(take, limit, owner is not None), requests, owner)
+
+    def read_logs(
+        self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
+    ) -> Bound:
+        return _bound(_read_logs(owner is not None), reads, owner)
+
+    def insert_missing(self, table: Table) -> Executable:
+        return insert(table).on_conflict_do_nothing()
+
+    def insert_or_update(self, table: Table, *names: str) -> Executable:
+        statement = insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={name: statement.excluded[name] for name in names},
+        )
+
+    @asynccontextmanager
+    async def snapshot(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        await connection.exec_driver_sql("BEGIN")
+        try:
+            yield
+        finally:
+            await connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def migrating(self, connection: Connection) -> Iterator[None]:
+        # The transaction began IMMEDIATE: no other can write.
+        yield
+
+    def failure(self, error: Exception) -> Failure:
+        cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        if "database is locked" in cause or "busy" in cause:
+            return Failure.BUSY
+        if isinstance(error, IntegrityError):
+            return Failure.CONTRADICTED
+        if "too big" in cause:
+            return Failure.INVALID
+        if "full" in cause:
+            return Failure.FULL
+        return Failure.READ_ONLY if "readonly" in cause else Failure.OTHER
+
+    async def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:
+        version = sqlite_version()
+        if version < WAL_RESET_FIXED:
+            yield Finding(
+                Severity.WARNING,
+                "SQLITE_VERSION",
+                f"SQLite {'.'.join(map(str, version))} can lose data when a program that is not "
+                "Scrollback checkpoints the write-ahead log of this store",
+                "Use SQLite 3.51.3 or newer, or let no other program write to the store's file.",
+            )
+        rows = await connection.exec_driver_sql("PRAGMA quick_check(10)")
+        broken = [row[0] for row in rows if row[0] != "ok"]
+        if broken:
+            yield Finding(
+                Severity.ERROR,
+                "DATABASE_DAMAGED",
+                f"SQLite finds the file damaged: {'; '.join(broken)}",
+                "Restore the newest backup, or run `scrollback export` to save what can be read.",
+            )
+
+
+def _bound(statement: TextClause, rows: Sequence[tuple[Any, ...]], owner: str | None) -> Bound:
+    parameters = {"rows": orjson.dumps(rows).decode()}
+    if owner is not None:
+        parameters["owner"] = owner
+    return statement, parameters
 
 
 # CROSS JOIN and the plus keep the planner to the primary key of `sessions`: left to itself it
@@ -110,16 +129,11 @@ _SESSION_OF_REQUEST = {
 
 
 @lru_cache(maxsize=2)
-def find_sessions(*, scoped: bool) -> TextClause:
-    """Returns the statement that finds sessions by owner and key.
-
-    Parameters: `keys`, a JSON array of `[owner, key]`, and `owner` where scoped. Rows: sessions.
-    Served by the unique index of owner and key; a list of row values would read every session.
-    """
+def _find_sessions(scoped: bool) -> TextClause:
     return text(
         f"""
-        SELECT {_columns(SESSION_COLUMNS, "s")}
-        FROM json_each(:keys) r
+        SELECT {columns(SESSION_COLUMNS, "s")}
+        FROM json_each(:rows) r
         CROSS JOIN sessions s ON s.owner_id = r.value ->> 0 AND s.key = r.value ->> 1
         {"AND +s.owner_id = :owner" if scoped else ""}
         """  # noqa: S608 - nothing in it comes from a client
@@ -127,16 +141,11 @@ def find_sessions(*, scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=2)
-def get_messages(*, scoped: bool) -> TextClause:
-    """Returns the statement that reads messages by id.
-
-    Parameters: `ids`, a JSON array of `[session id, sequence]`, and `owner` where scoped. Rows:
-    messages. Served by the primary key; a list of row values would read every message.
-    """
+def _get_messages(scoped: bool) -> TextClause:
     return text(
         f"""
-        SELECT {_columns(MESSAGE_COLUMNS, "m")}
-        FROM json_each(:ids) r
+        SELECT {columns(MESSAGE_COLUMNS, "m")}
+        FROM json_each(:rows) r
         CROSS JOIN sessions s ON s.id = r.value ->> 0
         {"AND +s.owner_id = :owner" if scoped else ""}
         CROSS JOIN messages m ON m.session_id = s.id AND m.sequence = r.value ->> 1
@@ -145,16 +154,7 @@ def get_messages(*, scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
-    """Returns the statement that reads pages of many sessions at once.
-
-    Parameters: `requests`, a JSON array of `[session id, after, before, archive]` (`after`
-    0 and `before` a number past all sequences where there is no bound; `archive` 0 all, 1 active,
-    2 archived), and `owner` where scoped. Rows: number of the request, whether something lies
-    beyond the bound before and behind, then the message (nulls where the page is empty); one item
-    more than `limit` where there is more. Every range is one of the primary key of `messages`;
-    sessions out of scope give no row.
-    """
+def _page_messages(take: Take, limit: int, scoped: bool) -> TextClause:
     direction = "DESC" if take is Take.LAST else "ASC"
     return text(
         f"""
@@ -163,7 +163,7 @@ def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
                    r.value ->> 1 AS after, r.value ->> 2 AS before,
                    iif(r.value ->> 3 = 1, s.archived_through, 0) AS low,
                    iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS high
-            FROM json_each(:requests) r
+            FROM json_each(:rows) r
             {_SESSION_OF_REQUEST[scoped]}
         )
         SELECT r.number,
@@ -173,7 +173,7 @@ def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
                r.before < {NO_BOUND} AND EXISTS (
                    SELECT 1 FROM messages b WHERE b.session_id = r.session_id
                    AND b.sequence > max(r.before - 1, r.low) AND b.sequence <= r.high),
-               {_columns(MESSAGE_COLUMNS, "m")}
+               {columns(MESSAGE_COLUMNS, "m")}
         FROM request r
         LEFT JOIN messages m ON m.session_id = r.session_id AND m.sequence IN (
             SELECT i.sequence FROM messages i WHERE i.session_id = r.session_id
@@ -185,19 +185,8 @@ def page_messages(take: Take, limit: int, *, scoped: bool) -> TextClause:
     )
 
 
-NO_BOUND = 2**62
-"""Past every sequence, and still a 64-bit number when one is added."""
-
-
 @lru_cache(maxsize=2)
-def read_logs(*, scoped: bool) -> TextClause:
-    """Returns the statement that reads slices of many logs at once.
-
-    Parameters: `reads`, a JSON array of `[session id, epoch or null, revision, limit]`, and
-    `owner` where scoped. Rows: number of the read, the log's epoch and top, whether the position
-    is none of this log, then the event and its message. Revisions have no gap, so a slice is a
-    range of the primary key of `events`.
-    """
+def _read_logs(scoped: bool) -> TextClause:
     return text(
         f"""
         WITH request AS MATERIALIZED (
@@ -205,11 +194,11 @@ def read_logs(*, scoped: bool) -> TextClause:
                    r.value ->> 2 AS after, r.value ->> 3 AS size,
                    (r.value ->> 1 IS NOT NULL AND r.value ->> 1 <> s.epoch)
                    OR r.value ->> 2 > s.revision AS gap
-            FROM json_each(:reads) r
+            FROM json_each(:rows) r
             {_SESSION_OF_REQUEST[scoped]}
         )
         SELECT r.number, r.epoch, r.top, r.gap,
-               {_columns(EVENT_COLUMNS, "e")}, {_columns(MESSAGE_COLUMNS, "m")}
+               {columns(EVENT_COLUMNS, "e")}, {columns(MESSAGE_COLUMNS, "m")}
         FROM request r
         LEFT JOIN events e ON e.session_id = r.session_id AND NOT r.gap
             AND e.revision > r.after AND e.revision <= r.after + r.size

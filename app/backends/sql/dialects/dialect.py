@@ -1,0 +1,156 @@
+"""What the SQL backend asks of a database: its statements, its locks, what its errors mean."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+from sqlalchemy import Column, ColumnElement, Connection, Executable, Table, TextClause, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.backends.protocol import Finding
+from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
+from app.model.paging import SessionBound, Take
+
+Bound: TypeAlias = tuple[TextClause, dict[str, Any]]
+"""A statement with its parameters."""
+
+NO_BOUND = 2**62
+"""Past every sequence and revision, and still a 64-bit number when one is added."""
+
+
+class Failure(Enum):
+    """What an error of a database means. After each of them nothing was changed."""
+
+    BUSY = auto()
+    """Another transaction was in the way: the same again may work."""
+    DISCONNECTED = auto()
+    """The connection broke, or there was none: the same again may work on another."""
+    CONTRADICTED = auto()
+    """A unique or foreign key was in the way, which another transaction has just set."""
+    INVALID = auto()
+    """A value is none that the database can keep."""
+    FULL = auto()
+    READ_ONLY = auto()
+    OTHER = auto()
+
+
+_MEANINGS = {
+    Failure.BUSY: "the store is busy: others are writing to it; try again",
+    Failure.DISCONNECTED: "the database can't be reached; nothing was changed, try again",
+    Failure.CONTRADICTED: "others were writing the same; nothing was changed, try again",
+    Failure.FULL: "the disk is full: nothing was changed; make room and try again",
+    Failure.READ_ONLY: "the store is read-only for this process; nothing was changed",
+    Failure.OTHER: "the store failed; nothing was changed",
+}
+
+
+def explain(failure: Failure) -> ScrollbackError:
+    """Returns what a failure means to who asked, without the database's internals."""
+    if failure is Failure.INVALID:
+        return InvalidInput("a value is too long for the store, or none that it can keep")
+    return StoreUnavailable(_MEANINGS[failure])
+
+
+def columns(names: Iterable[Column[Any]], alias: str) -> str:
+    """Returns a list of columns as it is written in a statement."""
+    return ", ".join(f"{alias}.{column.name}" for column in names)
+
+
+class Dialect(ABC):
+    """One kind of database. Statements are written where tables, not rows, would be read else.
+
+    `owner` is that of the scope, None for everything. A list of row values in a condition makes
+    every database here read whole tables, so what is asked for comes in as a table of its own.
+    """
+
+    name: str
+    transactional_ddl: bool
+    """Whether a migration that breaks off leaves nothing."""
+
+    @abstractmethod
+    def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
+        """Returns the statement that finds sessions by `(owner, key)`.
+
+        Rows: `SESSION_COLUMNS`. Served by the unique index of owner and key.
+        """
+
+    @abstractmethod
+    def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
+        """Returns the statement that reads messages by `(session id, sequence)`.
+
+        Rows: `MESSAGE_COLUMNS`. Served by the primary keys.
+        """
+
+    @abstractmethod
+    def page_messages(
+        self,
+        take: Take,
+        limit: int,
+        requests: Sequence[tuple[str, int, int, int]],
+        owner: str | None,
+    ) -> Bound:
+        """Returns the statement that reads pages of many sessions at once.
+
+        Requests: `(session id, after, before, archive)`, where `after` is 0 and `before` is
+        `NO_BOUND` for none, and `archive` is 0 for all messages, 1 for active, 2 for archived.
+        Rows: number of the request, whether something lies beyond the bound before and behind,
+        then `MESSAGE_COLUMNS` (nulls where the page is empty), ordered by request and sequence;
+        one item more than `limit` where there is more. Every range is one of the primary key of
+        `messages`; sessions out of scope give no row.
+        """
+
+    @abstractmethod
+    def read_logs(
+        self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
+    ) -> Bound:
+        """Returns the statement that reads slices of many logs at once.
+
+        Reads: `(session id, epoch or None, revision, limit)`. Rows: number of the read, the log's
+        epoch and top, whether the position is none of this log, then `EVENT_COLUMNS` and
+        `MESSAGE_COLUMNS`, ordered by read and revision. Revisions have no gap, so a slice is a
+        range of the primary key of `events`.
+        """
+
+    def past(
+        self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool
+    ) -> ColumnElement[bool]:
+        """Returns the condition that a place in an order lies past a bound."""
+        here, there = tuple_(*place), tuple_(*bound)
+        if inclusive:
+            return here >= there if forward else here <= there
+        return here > there if forward else here < there
+
+    @abstractmethod
+    def insert_missing(self, table: Table) -> Executable:
+        """Returns an insert that leaves rows alone whose key is there already."""
+
+    @abstractmethod
+    def insert_or_update(self, table: Table, *names: str) -> Executable:
+        """Returns an insert that sets these columns where the key is there already."""
+
+    def add_missing(
+        self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Adds the rows whose key is not there yet; leaves the others as they are."""
+        if rows:
+            connection.execute(self.insert_missing(table), rows)
+
+    @abstractmethod
+    def snapshot(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
+        """Holds a read transaction: all that is read in it is of one moment."""
+
+    @abstractmethod
+    def migrating(self, connection: Connection) -> AbstractContextManager[None]:
+        """Keeps other processes from migrating, inside the connection's transaction."""
+
+    @abstractmethod
+    def failure(self, error: Exception) -> Failure:
+        """Returns what an error means."""
+
+    @abstractmethod
+    def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:
+        """Yields what is to be said of the database itself."""

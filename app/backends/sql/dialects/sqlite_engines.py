@@ -1,0 +1,86 @@
+"""SQLite's engines: one that reads, one for long writes, one for the committing thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_READERS = 4
+
+
+def create_reader(path: Path) -> AsyncEngine:
+    """Returns an engine whose statements each see one consistent state and write nothing."""
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        hide_parameters=True,
+        pool_size=_READERS,
+        max_overflow=0,
+        pool_timeout=30,
+        # Without a transaction there is nothing to roll back when a connection is returned.
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+    )
+    _on_connect(engine.sync_engine, writing=False)
+    return engine
+
+
+def create_writer(path: Path) -> AsyncEngine:
+    """Returns an engine with a connection for long writes that wait for their source."""
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        hide_parameters=True,
+        pool_size=1,
+        max_overflow=0,
+    )
+    _on_connect(engine.sync_engine, writing=True)
+    _begin_immediately(engine.sync_engine)
+    return engine
+
+
+def create_committer(path: Path) -> Engine:
+    """Returns an engine with the connection of the committing thread.
+
+    It is driven from one thread of its own: a whole group of commits is then one hop, where the
+    asynchronous driver takes one for every statement.
+    """
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        hide_parameters=True,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+    _on_connect(engine, writing=True)
+    _begin_immediately(engine)
+    return engine
+
+
+def _begin_immediately(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # DEFERRED would fail on its first write when another connection wrote since its first
+        # read: 183 of 1,000 appends came through.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _on_connect(engine: Engine, *, writing: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        # The driver's own transactions off: it would begin them late, and DEFERRED.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 5000")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -16384")
+        cursor.execute("PRAGMA mmap_size = 268435456")
+        if writing:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+        else:
+            cursor.execute("PRAGMA query_only = ON")
+            cursor.execute("PRAGMA wal_autocheckpoint = 0")
+        cursor.close()

@@ -1,0 +1,130 @@
+"""The one writer of an SQLite store: group commit, retries, and what a failure means.
+
+Commits that arrive while a transaction is on its way to the disk wait together and share the
+next one. A commit is answered after its transaction is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.backends.protocol import Scope
+from app.backends.sql.dialects.dialect import Dialect, Failure, explain
+from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.group import Outcome, Work, carry_out_group
+from app.backends.sql.writer import TRIES, Job, answer, fail, next_group, work_of
+from app.model.changes import Commit
+from app.model.errors import StoreUnavailable, UnknownOutcome
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class SingleWriter:
+    """Writes behind a gate that one process at a time holds; satisfies `Writer`."""
+
+    def __init__(
+        self, dialect: Dialect, committing: Engine, writing: AsyncEngine, gate: WriterGate
+    ) -> None:
+        """`committing` is used from the writer's own thread, `writing` for long transactions."""
+        self._dialect = dialect
+        self._committing = committing
+        self._writing = writing
+        self._gate = gate
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="scrollback-commit")
+        self._waiting: deque[Job] = deque()
+        self._turn = asyncio.Lock()
+        self._working: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def commit(self, commits: Sequence[Commit], scope: Scope) -> list[Outcome]:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if not commits:
+            return []
+        job = Job(commits, scope, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work(), name="scrollback-writer")
+        return await job.done
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        async with self._turn, self._gate.hold():
+            try:
+                async with self._writing.begin() as connection:
+                    yield connection
+            except DBAPIError as error:
+                raise explain(self._dialect.failure(error)) from error
+
+    async def close(self) -> None:
+        """Finishes what was asked for and closes the connection, under the gate.
+
+        Closing the last connection checkpoints, which must not meet another process's writing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._working is not None:
+            await self._working
+        async with self._turn, self._gate.hold():
+            await self._writing.dispose()
+            await self._in_thread(self._committing.dispose)
+        self._thread.shutdown()
+        self._gate.close()
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, *arguments)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            async with self._turn:
+                group = next_group(self._waiting)
+                try:
+                    outcomes = await self._write(work_of(group))
+                except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
+                    fail(group, error)
+                else:
+                    answer(group, outcomes)
+
+    async def _write(self, work: list[Work]) -> list[Outcome]:
+        async with self._gate.hold():
+            for attempt in range(1, TRIES + 1):
+                try:
+                    return await self._in_thread(self._commit_group, work)
+                except DBAPIError as error:
+                    failure = self._dialect.failure(error)
+                    if failure is not Failure.BUSY or attempt == TRIES:
+                        raise explain(failure) from error
+                    await asyncio.sleep(0.01 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+        raise AssertionError("the loop above answers or raises")
+
+    def _commit_group(self, work: list[Work]) -> list[Outcome]:
+        with self._committing.connect() as connection:
+            outcomes = carry_out_group(self._dialect, connection, work)
+            try:
+                connection.commit()
+            except DBAPIError as error:
+                if self._dialect.failure(error) is Failure.BUSY:
+                    raise
+                log.exception("commit_failed")
+                raise UnknownOutcome(
+                    "the store failed while it was making the change durable; "
+                    "retry with the same idempotency key"
+                ) from error
+        return outcomes
