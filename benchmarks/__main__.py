@@ -17,10 +17,12 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import uvloop
@@ -33,9 +35,11 @@ from benchmarks.fan_out import fan_out
 from benchmarks.http_connection import HttpConnection
 from benchmarks.load import Measured, measure
 from benchmarks.statements import count_statements
-from benchmarks.workloads import find_targets, workloads
+from benchmarks.workloads import Workload, find_targets, workloads
 
-console = Console(width=110)
+Address: TypeAlias = tuple[str, int]
+
+console = Console(width=120)
 
 
 def main() -> None:
@@ -66,42 +70,67 @@ async def run(options: argparse.Namespace) -> None:
         store = Path(folder) / "store.db"
         deep = 5_000 if options.messages >= 100_000 else 500
         await build(store, options, long=2 * deep)
-        async with serving(store) as (host, port):
-            async with HttpConnection(host, port) as connection:
-                targets = await find_targets(connection, deep)
-            chosen = [
-                workload
-                for workload in workloads(targets)
-                if not options.only or workload.name in options.only
-            ]
-            results: dict[str, list[Measured]] = {workload.name: [] for workload in chosen}
+        product = [
+            str(Path(sys.executable).with_name("scrollback")),
+            *("serve", "--store", f"sqlite:///{store}", "--port", "0"),
+        ]
+        limit = [sys.executable, "-m", "benchmarks.limit", str(store)]
+        async with serving(product, folder) as ours, serving(limit, folder) as theirs:
+            chosen = {address: await choose(address, options, deep) for address in (ours, theirs)}
+            results: dict[tuple[Address, str], list[Measured]] = defaultdict(list)
             for number in range(options.rounds):
-                for workload in chosen:
-                    console.print(f"round {number + 1}: {workload.name} …")
-                    measured = await measure(
-                        host,
-                        port,
-                        workload,
-                        connections=options.connections,
-                        seconds=options.seconds,
-                    )
-                    results[workload.name].append(measured)
-            table = Table("workload", "what", "requests/s", "p50 ms", "p99 ms", "statements")
-            statements = await count_statements(store, chosen)
-            for workload in chosen:
-                rounds = results[workload.name]
-                table.add_row(
-                    workload.name,
-                    workload.what,
-                    f"{median(each.rate for each in rounds):,.0f}",
-                    f"{median(each.p50 for each in rounds):.1f}",
-                    f"{median(each.p99 for each in rounds):.1f}",
-                    str(statements[workload.name]),
-                )
+                for name in chosen[ours]:
+                    console.print(f"round {number + 1}: {name} …")
+                    for address, named in chosen.items():
+                        measured = await measure(
+                            *address,
+                            named[name],
+                            connections=options.connections,
+                            seconds=options.seconds,
+                        )
+                        results[address, name].append(measured)
+            statements = await count_statements(store, list(chosen[ours].values()))
+            rows = [
+                row_of(workload, results[ours, name], results[theirs, name], statements[name])
+                for name, workload in chosen[ours].items()
+            ]
             if not options.only or "fan-out" in options.only:
-                await add_fan_out(table, host, port, targets.hot, options)
+                rows.append(await measure_fan_out(ours, theirs, options, deep))
         describe(options)
+        table = Table(
+            *("workload", "what", "a second", "limit", "ratio", "p50 ms", "p99 ms", "statements")
+        )
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
+
+
+async def choose(address: Address, options: argparse.Namespace, deep: int) -> dict[str, Workload]:
+    """Returns the workloads to measure at an address, by name."""
+    async with HttpConnection(*address) as connection:
+        targets = await find_targets(connection, deep)
+    return {
+        workload.name: workload
+        for workload in workloads(targets)
+        if not options.only or workload.name in options.only
+    }
+
+
+def row_of(
+    workload: Workload, ours: list[Measured], theirs: list[Measured], statements: int
+) -> list[str]:
+    """Returns a line of the table: medians of the rounds, and the ratio of each round's pair."""
+    ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
+    return [
+        workload.name,
+        workload.what,
+        f"{median(each.rate for each in ours):,.0f}",
+        f"{median(each.rate for each in theirs):,.0f}",
+        f"{median(ratios):.3f}",
+        f"{median(each.p50 for each in ours):.1f}",
+        f"{median(each.p99 for each in ours):.1f}",
+        str(statements),
+    ]
 
 
 async def build(store: Path, options: argparse.Namespace, *, long: int) -> None:
@@ -117,15 +146,12 @@ async def build(store: Path, options: argparse.Namespace, *, long: int) -> None:
 
 
 @asynccontextmanager
-async def serving(store: Path) -> AsyncIterator[tuple[str, int]]:
-    """Runs `scrollback serve` on a free port as a process of its own."""
-    command = [
-        str(Path(sys.executable).with_name("scrollback")),
-        *("serve", "--store", f"sqlite:///{store}", "--port", "0"),
-    ]
-    with (store.parent / "server.log").open("wb") as log:
+async def serving(command: list[str], folder: str) -> AsyncIterator[Address]:
+    """Runs a server as a process of its own, and gives the address that it prints."""
+    log_file = Path(folder) / "server.log"
+    with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=log, env={**os.environ}
+            *command, stdout=asyncio.subprocess.PIPE, stderr=log
         )
         try:
             assert process.stdout is not None
@@ -133,9 +159,7 @@ async def serving(store: Path) -> AsyncIterator[tuple[str, int]]:
             while not address:
                 line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
                 if not line:
-                    raise RuntimeError(
-                        f"the server ended: {(store.parent / 'server.log').read_text()}"
-                    )
+                    raise RuntimeError(f"the server ended: {log_file.read_text()}")
                 if line.startswith("GraphQL"):
                     address = line.split()[-1]
             parts = urlsplit(address)
@@ -145,26 +169,34 @@ async def serving(store: Path) -> AsyncIterator[tuple[str, int]]:
             await process.communicate()
 
 
-async def add_fan_out(
-    table: Table, host: str, port: int, session: str, options: argparse.Namespace
-) -> None:
+async def measure_fan_out(
+    ours: Address, theirs: Address, options: argparse.Namespace, deep: int
+) -> list[str]:
     """Measures deliveries as fast as they go, then their times at ten messages a second."""
     console.print("fan-out …")
     count = 100 if options.quick else 300
-    fastest = await fan_out(
-        host, port, session, subscribers=options.subscribers, messages=count, per_second=None
-    )
-    paced = await fan_out(
-        host, port, session, subscribers=options.subscribers, messages=50, per_second=10
-    )
-    table.add_row(
+    rates = {}
+    for address in (ours, theirs):
+        async with HttpConnection(*address) as connection:
+            hot = (await find_targets(connection, deep)).hot
+        fastest = await fan_out(
+            *address, hot, subscribers=options.subscribers, messages=count, per_second=None
+        )
+        rates[address] = fastest.rate
+        if address == ours:
+            paced = await fan_out(
+                *address, hot, subscribers=options.subscribers, messages=50, per_second=10
+            )
+    return [
         "fan-out",
         f"deliveries to {options.subscribers} subscribers; times at 10 messages/s",
-        f"{fastest.rate:,.0f}",
+        f"{rates[ours]:,.0f}",
+        f"{rates[theirs]:,.0f}",
+        f"{rates[ours] / rates[theirs]:.3f}",
         f"{paced.p50:.1f}",
         f"{paced.p99:.1f}",
         "",
-    )
+    ]
 
 
 def describe(options: argparse.Namespace) -> None:
