@@ -292,10 +292,10 @@ class ReferenceBackend:
         """Answers a creation whose key or id is taken."""
         assert holder is not None
         visible = holder.session if scope.owner in (None, holder.owner_id) else None
-        same_key = visible is not None and visible.key == create.key
-        if create.get_existing and same_key and visible and visible.owner_id == create.owner_id:
+        same_name = visible and (visible.owner_id, visible.key) == (create.owner_id, create.key)
+        if create.get_existing and same_name and visible:
             return holder.committed(revision=visible.revision, existing=True)
-        raise Conflict("there is such a session already", visible)
+        raise Conflict("there is such a session already", visible if same_name else None)
 
     def page_of_sessions(
         self, sessions: list[Session], request: SessionPageRequest

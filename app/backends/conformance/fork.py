@@ -161,7 +161,7 @@ class ForkTests(BackendTests):
         await rich_session(backend)
         await done(backend, changed(DeleteSession(), at=10))
         before = await records_of(backend)
-        for source in (FIRST, ABSENT):
+        for source in (FIRST, SECOND, ABSENT):
             assert isinstance(await outcome_of(backend, forked(source=source)), NotFound)
         assert await records_of(backend) == before
         assert await backend.get_sessions([SECOND], EVERYTHING) == {}

@@ -62,7 +62,8 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
         source = source.where(sessions.c.owner_id == owner_to_column(scope.owner))
     # Held until the end of the transaction, so that border and messages are of one moment.
     archived_through = connection.execute(source.with_for_update(read=True)).scalar()
-    if archived_through is None:
+    # The commit's own session is not there yet as a source.
+    if archived_through is None or change.source_id == draft.session.id:
         raise NotFound("no such session to copy from")
     copied = messages.c.session_id == change.source_id
     if change.through is not None:
