@@ -61,7 +61,7 @@ async def counted(backend: Backend) -> AsyncIterator[tuple[Api, CountingBackend,
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     counting = CountingBackend(backend)
-    yield Api(build_services(counting), WRITER, []), counting, statements  # type: ignore[arg-type]
+    yield Api(build_services(counting), WRITER, []), counting, statements
     for engine in engines:
         event.remove(engine, "before_cursor_execute", note)
 

@@ -354,7 +354,7 @@ async def test_a_foreign_message_looks_as_an_absent_one(
 ) -> None:
     session_id = await api.create()
     (message_id,) = await api.say(session_id, "a")
-    extra = {"parts": []} if mutation == "editMessage" else {}
+    extra: dict[str, Any] = {"parts": []} if mutation == "editMessage" else {}
     payload = await bob.mutate(mutation, "", **{argument: message_id}, **extra)
     gone = await bob.create()
     (absent_id,) = await bob.say(gone, "x")

@@ -71,7 +71,7 @@ async def test_a_foreign_session_is_as_an_absent_one(api: Api, bob: Api, reader:
       session(id: $id) { id } node(id: $id) { id } sessionByKey(key: "mine") { id }
       nodes(ids: [$id, $message]) { id } sessions { edges { node { id } } }
     }"""
-    nothing = {
+    nothing: dict[str, Any] = {
         "session": None,
         "node": None,
         "sessionByKey": None,

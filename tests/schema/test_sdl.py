@@ -78,7 +78,7 @@ def test_root_fields_and_payload_objects_are_nullable_and_lists_of_nodes_align()
         }
         assert always == {"query": "Query!", "userErrors": "[UserError!]!"}
         assert list(field.args) == ["input"]
-        given = field.args["input"].type.of_type  # type: ignore[union-attr]
+        given = field.args["input"].type.of_type
         assert given.name == f"{name[0].upper()}{name[1:]}Input"
         # To register is to say how things are: done again, it is the same without a key.
         assert ("idempotencyKey" in given.fields) is not name.startswith("register")
