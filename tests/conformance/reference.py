@@ -267,7 +267,7 @@ class ReferenceBackend:
         outcome = draft.carry_out(commit, lambda session_id: self.access(session_id, scope))
         self.store.sessions[commit.session_id] = draft
         if draft.session is not None:
-            self.store.register(draft.session, draft.messages.values())
+            self.store.register(draft.session, draft.added)
         return outcome
 
     def replay(self, stored: StoredSession | None, commit: Commit) -> Committed | None:

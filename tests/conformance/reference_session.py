@@ -50,6 +50,7 @@ class StoredSession:
     starting_revision: Revision = field(default_factory=lambda: Revision(0))
     numbered: list[Sequence] = field(default_factory=list)
     affected: int = 0
+    added: list[Message] = field(default_factory=list)
 
     @property
     def position(self) -> Position:
@@ -66,6 +67,7 @@ class StoredSession:
             starting_revision=self.revision,
             numbered=[],
             affected=0,
+            added=[],
         )
 
     def told(self, event: Event) -> Event:
@@ -209,6 +211,7 @@ class StoredSession:
         """Takes a message in."""
         assert self.session is not None
         self.messages[message.sequence] = message
+        self.added.append(message)
         self.session = replace(self.session, last_sequence=message.sequence)
         self.tell(EventKind.MESSAGE_ADDED, at, sequence=message.sequence)
 
