@@ -173,18 +173,24 @@ class Transfer(Protocol):
     """Moving a store's content, whole and unchanged."""
 
     def export(self, scope: Scope, *, after: SessionId | None = None) -> AsyncIterator[Record]:
-        """Yields the records of a store, sessions by id, each as one consistent state.
+        """Yields the records of a store in their one order, each session as one consistent state.
 
-        `after` leaves out the sessions up to and with that id, and everything that is not of a
-        session, so that an export can be resumed.
+        `app.model.records` tells the order. `after` leaves out the sessions up to and with that
+        id, and everything that goes before sessions, so that an export can be resumed.
         """
         ...
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         """Takes records in, with their ids, sequences, log and idempotency keys.
 
         A session is loaded whole or not at all. One that is here in the same state is left
         alone, one in another state is reported and left alone, so a load can be repeated.
+
+        With `replace` the store follows a source that has moved on, and never gives up what was
+        written here alone. A session whose log here is the beginning of the log that comes (of
+        the same epoch) is replaced whole in one transaction; idempotency keys that come are
+        added to those known here. A session that is here at an earlier revision of the deleted
+        epoch is deleted, and a deletion takes the place of another one. All else is reported.
         """
         ...
 

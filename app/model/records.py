@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,20 +46,36 @@ class Damage:
     reason: str
     content: bytes
 
+    @property
+    def digest(self) -> str:
+        """What a damage is known by: SHA-256 of its place and bytes, 64 hexadecimal digits."""
+        place = f"{self.source}\0{self.line}\0".encode()
+        return hashlib.sha256(place + self.content).hexdigest()
+
 
 Record: TypeAlias = (
     User | Agent | Profile | Session | Message | Event | IdempotencyRecord | Deletion | Damage
 )
-"""In a stream: users, agents and profiles first; then each session with its messages, events and
-idempotency keys behind it; then deletions and damage. An event's `message` is None here."""
+"""In a stream: users, agents and profiles, each kind by id; then each session, by id, with its
+messages by sequence, its events by revision and its idempotency keys by key behind it; then
+deletions by session, each with the idempotency keys of its session behind it; then damages by
+digest. Text is in the order of its code points. An event's `message` is None here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load did. `conflicts` are sessions that the store holds in another state."""
+    """What a load did.
+
+    `sessions` and `messages` were taken in, `replaced` counts sessions that were brought to a later
+    state (their messages count as taken in), `deletions` and `damages` those that were not known.
+    `unchanged` counts sessions that were here in the same state, `conflicts` names those that are
+    here, or were deleted here, in another one.
+    """
 
     sessions: int = 0
     messages: int = 0
     unchanged: int = 0
     conflicts: tuple[SessionId, ...] = ()
     damages: int = 0
+    replaced: int = 0
+    deletions: int = 0

@@ -6,6 +6,7 @@ A class is the reference model with one thing wrong, and says which test of the 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from app.model.paging import (
     Take,
     title_order,
 )
-from app.model.records import Damage, IdempotencyRecord, Loaded, Record
+from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
 from app.model.session import Session, User
 from app.model.timestamps import Timestamp
 from tests.conformance.reference import ReferenceBackend
@@ -512,7 +513,7 @@ class LoadOverwrites(PlantedBug):
 
     red = "test_a_session_further_on_is_reported_and_left_alone"
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         taken = [record async for record in records]
         for record in taken:
             if isinstance(record, Session):
@@ -522,7 +523,7 @@ class LoadOverwrites(PlantedBug):
             for record in taken:
                 yield record
 
-        return await super().load(again())
+        return await super().load(again(), replace=replace)
 
 
 class LoadByRevision(PlantedBug):
@@ -530,10 +531,10 @@ class LoadByRevision(PlantedBug):
 
     red = "test_a_session_in_another_state_is_reported_and_left_alone"
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
-        loaded = await super().load(records)
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
+        loaded = await super().load(records, replace=replace)
         unchanged = loaded.unchanged + len(loaded.conflicts)
-        return replace(loaded, unchanged=unchanged, conflicts=())
+        return dataclasses.replace(loaded, unchanged=unchanged, conflicts=())
 
 
 class DamageDoubled(PlantedBug):
@@ -541,7 +542,7 @@ class DamageDoubled(PlantedBug):
 
     red = "test_loading_twice_changes_nothing"
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         taken = [record async for record in records]
         kept = list(self.store.damages)
 
@@ -549,7 +550,7 @@ class DamageDoubled(PlantedBug):
             for record in taken:
                 yield record
 
-        loaded = await super().load(again())
+        loaded = await super().load(again(), replace=replace)
         self.store.damages[:] = [*kept, *(one for one in taken if isinstance(one, Damage))]
         return loaded
 
@@ -564,6 +565,42 @@ class AttemptsNotExported(PlantedBug):
     ) -> AsyncIterator[Record]:
         async for record in super().export(scope, after=after):
             if not isinstance(record, IdempotencyRecord):
+                yield record
+
+
+class NewerTakenForLater(PlantedBug):
+    """Follows another store by revisions alone, whatever was written here since."""
+
+    red = "test_what_was_written_here_alone_is_never_given_up"
+
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
+        taken = [record async for record in records]
+        for record in taken:
+            if isinstance(record, Session) and replace:
+                here = self.store.sessions.get(record.id)
+                if here and here.revision < record.revision:
+                    del self.store.sessions[record.id]
+
+        async def again() -> AsyncIterator[Record]:
+            for record in taken:
+                yield record
+
+        return await super().load(again(), replace=replace)
+
+
+class AttemptsOfDeletedForgotten(PlantedBug):
+    """Leaves the idempotency keys of deleted sessions behind when a store is moved."""
+
+    red = "test_attempts_on_deleted_sessions_move_along"
+
+    async def export(
+        self, scope: Scope, *, after: SessionId | None = None
+    ) -> AsyncIterator[Record]:
+        gone: set[SessionId] = set()
+        async for record in super().export(scope, after=after):
+            if isinstance(record, Deletion):
+                gone.add(record.session_id)
+            if not (isinstance(record, IdempotencyRecord) and record.session_id in gone):
                 yield record
 
 

@@ -36,7 +36,7 @@ from app.model.paging import (
     Window,
     title_order,
 )
-from app.model.records import Loaded, Record
+from app.model.records import Damage, Loaded, Record
 from app.model.session import Agent, Profile, Session, User
 from tests.conformance.reference_session import StoredSession, create_session
 from tests.conformance.reference_transfer import export_records, load_records
@@ -52,7 +52,7 @@ class ReferenceStore:
         self.users: dict[UserId, User] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.profiles: dict[ProfileId, Profile] = {}
-        self.damages: list[Record] = []
+        self.damages: list[Damage] = []
 
     def find(self, key: SessionKey) -> StoredSession | None:
         """Returns the live session of that owner and key."""
@@ -188,10 +188,11 @@ class ReferenceBackend:
         for record in export_records(self.store, scope, after):
             yield record
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         """Takes records in."""
         self.require_open()
-        return load_records(self.store, [record async for record in records])
+        taken = [record async for record in records]
+        return load_records(self.store, taken, replace=replace)
 
     async def ready(self) -> Readiness:
         """Answers whether the store is open."""

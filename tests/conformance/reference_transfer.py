@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -42,19 +43,26 @@ def export_records(
             if stored.session is None:
                 at = stored.events[0].at
                 yield Deletion(session_id, stored.owner_id, stored.epoch, stored.revision, at)
-        yield from store.damages
+                yield from attempts_of(stored)
+        yield from sorted(store.damages, key=lambda damage: damage.digest)
 
 
-def records_of(stored: StoredSession) -> Iterator[Record]:
+def records_of(stored: StoredSession, *, attempts: bool = True) -> Iterator[Record]:
     """Yields a live session and what belongs to it."""
     assert stored.session is not None
     yield stored.session
     yield from (message for _, message in sorted(stored.messages.items()))
     yield from stored.events
+    if attempts:
+        yield from attempts_of(stored)
+
+
+def attempts_of(stored: StoredSession) -> Iterator[IdempotencyRecord]:
+    """Yields the used idempotency keys of a session, live or deleted."""
     yield from (record for _, record in sorted(stored.replays.items()))
 
 
-def load_records(store: ReferenceStore, records: list[Record]) -> Loaded:
+def load_records(store: ReferenceStore, records: list[Record], *, replace: bool) -> Loaded:
     """Takes a stream of records in."""
     loading: dict[SessionId, StoredSession] = {}
     damages = 0
@@ -78,10 +86,10 @@ def load_records(store: ReferenceStore, records: list[Record]) -> Loaded:
             case Deletion():
                 loading[record.session_id] = tombstone(record)
             case Damage():
-                if record not in store.damages:
+                if record.digest not in {damage.digest for damage in store.damages}:
                     store.damages.append(record)
                     damages += 1
-    return settle(store, loading, damages)
+    return settle(store, loading, damages, replace=replace)
 
 
 def add_to_session(
@@ -110,37 +118,72 @@ def tombstone(record: Deletion) -> StoredSession:
     )
 
 
-def settle(store: ReferenceStore, loading: dict[SessionId, StoredSession], damages: int) -> Loaded:
-    """Keeps what is new, counts what is the same, reports what differs."""
-    sessions = messages = unchanged = 0
+def settle(
+    store: ReferenceStore,
+    loading: dict[SessionId, StoredSession],
+    damages: int,
+    *,
+    replace: bool,
+) -> Loaded:
+    """Keeps what is new or later, counts what is the same, reports what differs."""
+    loaded = Counter(damages=damages)
     conflicts: list[SessionId] = []
     for session_id, incoming in loading.items():
         here = store.sessions.get(session_id)
         session = incoming.session
         if session != incoming.recounted() or not incoming.has_whole_log():
             raise InvalidInput("a session does not come whole")
-        if here is not None and (here.session or here.epoch == incoming.epoch):
-            if same_state(here, incoming):
-                unchanged += 1 if session is not None else 0
-            else:
-                conflicts.append(session_id)
-        elif session is not None and store.find(SessionKey(session.owner_id, session.key)):
-            conflicts.append(session_id)
+        holder = store.find(SessionKey(session.owner_id, session.key)) if session else None
+        if here is not None and same_state(here, incoming, replace=replace):
+            loaded["unchanged"] += session is not None
+            continue
+        if here is None or here.session is None:
+            alone = here is None or (session is not None and here.epoch != incoming.epoch)
+            taken = not holder and (alone or (replace and session is None))
         else:
-            store.sessions[session_id] = incoming
-            sessions += 1 if session is not None else 0
-            messages += len(incoming.messages)
-            if session is not None:
-                store.register(session, incoming.messages.values())
-    return Loaded(sessions, messages, unchanged, tuple(conflicts), damages)
+            taken = replace and follows(incoming, here)
+        if not taken:
+            conflicts.append(session_id)
+            continue
+        known = here.replays if here else {}
+        if session is None:
+            new_deletion = here is None or not same_deletion(here, incoming)
+            loaded["deletions"] += new_deletion
+        elif here is None or here.session is None:
+            loaded["sessions"] += 1
+            loaded["messages"] += len(incoming.messages)
+        elif list(records_of(here, attempts=False)) != list(records_of(incoming, attempts=False)):
+            loaded["replaced"] += 1
+            loaded["messages"] += len(incoming.messages)
+        elif incoming.replays.keys() - known.keys():
+            loaded["replaced"] += 1
+        else:
+            loaded["unchanged"] += 1
+        incoming.replays = incoming.replays | known
+        store.sessions[session_id] = incoming
+        if session is not None:
+            store.register(session, incoming.messages.values())
+    return Loaded(**loaded, conflicts=tuple(conflicts))
 
 
-def same_state(here: StoredSession, incoming: StoredSession) -> bool:
-    """Answers whether two sessions are alike in all that is exported."""
+def same_state(here: StoredSession, incoming: StoredSession, *, replace: bool) -> bool:
+    """Answers whether two sessions are alike in all that a load compares."""
     if here.session is None or incoming.session is None:
-        return (here.session, here.epoch, here.revision) == (
-            incoming.session,
-            incoming.epoch,
-            incoming.revision,
-        )
+        same_keys = not replace or here.replays == incoming.replays
+        return same_deletion(here, incoming) and same_keys
     return list(records_of(here)) == list(records_of(incoming))
+
+
+def same_deletion(here: StoredSession, incoming: StoredSession) -> bool:
+    """Answers whether both are deleted, by the same deletion."""
+    neither = here.session is None and incoming.session is None
+    return neither and here.owner_id == incoming.owner_id and here.events == incoming.events
+
+
+def follows(incoming: StoredSession, here: StoredSession) -> bool:
+    """Answers whether a session that comes is a later state of one that lives here."""
+    if incoming.epoch != here.epoch:
+        return False
+    if incoming.session is None:
+        return incoming.revision > here.revision
+    return here.events == incoming.events[: len(here.events)]

@@ -25,6 +25,7 @@ _GROUPS = (
     "changes",
     "commit",
     "directory",
+    "following",
     "fork",
     "keys",
     "lifecycle",

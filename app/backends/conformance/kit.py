@@ -6,6 +6,7 @@ from app.backends.conformance.capabilities import CapabilityTests
 from app.backends.conformance.changes import ChangeTests
 from app.backends.conformance.commit import CommitTests
 from app.backends.conformance.directory import DirectoryTests
+from app.backends.conformance.following import FollowingTests
 from app.backends.conformance.fork import ForkTests
 from app.backends.conformance.keys import KeyTests
 from app.backends.conformance.lifecycle import LifecycleTests
@@ -28,6 +29,7 @@ class ConformanceTests(
     ForkTests,
     LogTests,
     TransferTests,
+    FollowingTests,
     LifecycleTests,
     CapabilityTests,
     DirectoryTests,

@@ -82,6 +82,7 @@ def counted(records: list[Record]) -> Loaded:
         sessions=len(session_ids(records)),
         messages=sum(isinstance(record, Message) for record in records),
         damages=sum(isinstance(record, Damage) for record in records),
+        deletions=sum(isinstance(record, Deletion) for record in records),
     )
 
 
@@ -96,6 +97,7 @@ class TransferTests(BackendTests):
         assert set(ids) == {FIRST, SECOND, THIRD, number_id(50)}
         kinds = [User, Agent, Profile]
         ranks: list[tuple[int, str, int]] = []
+        gone = {one.session_id for one in records if isinstance(one, Deletion)}
         for record in records:
             match record:
                 case User() | Agent() | Profile():
@@ -107,7 +109,7 @@ class TransferTests(BackendTests):
                 case Event():
                     ranks.append((1, record.session_id, 2))
                 case IdempotencyRecord():
-                    ranks.append((1, record.session_id, 3))
+                    ranks.append((1 + (record.session_id in gone), record.session_id, 3))
                 case Deletion():
                     ranks.append((2, record.session_id, 0))
                 case Damage():

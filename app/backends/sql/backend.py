@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
-from app.backends.sql import check, transfer
+from app.backends.sql import check, load, transfer
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.read import SqlReader
 from app.backends.sql.tables import sessions
@@ -54,9 +54,9 @@ class SqlBackend(SqlReader):
         self._require_open()
         return transfer.export(self._reading, scope, after=after)
 
-    async def load(self, records: AsyncIterator[Record]) -> Loaded:
+    async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         self._require_open()
-        return await transfer.load(self._writer, records)
+        return await load.load(self._writer, records, replace=replace)
 
     async def ready(self) -> Readiness:
         if self._closed:
