@@ -16,6 +16,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FragmentDetails
 
+from app.execution.compiled.operation import CompiledOperation
 from app.execution.cost import Nodes
 from app.execution.cost_compiler import CostCompiler
 from app.execution.errors import (
@@ -31,7 +32,10 @@ from app.execution.validation import first_validation_error
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One operation of a document that is kept, with all that its requests have in common."""
+    """One operation of a document that is kept, with all that its requests have in common.
+
+    Immutable but for `compiled`, which is filled when the operation is run again.
+    """
 
     kind: OperationKind
     operation_name: str | None
@@ -40,6 +44,7 @@ class Prepared:
     fragments: dict[str, FragmentDetails]
     variable_definitions: Sequence[VariableDefinitionNode]
     cost: Nodes
+    compiled: CompiledOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +115,6 @@ def _document(syntax: DocumentNode, schema: GraphQLSchema, limits: QueryLimits) 
                 fragments=fragments,
                 variable_definitions=node.variable_definitions or (),
                 cost=costs.compile(node),
+                compiled=CompiledOperation(),
             )
     return Document(operations)

@@ -10,6 +10,9 @@ from graphql import ExecutionResult, GraphQLError, located_error
 from graphql.execution import create_source_event_stream
 from graphql.execution.values import VariableValues, get_variable_values
 
+from app.execution.compiled.compiler import Compiler
+from app.execution.compiled.operation import ExecutionOptions, Statistics
+from app.execution.compiled.run import CompiledRun
 from app.execution.document import Document, Prepared, read_document, refusal
 from app.execution.document_cache import DocumentCache
 from app.execution.errors import (
@@ -27,6 +30,7 @@ from app.execution.strawberry_schema import core_schema
 from app.execution.stream import ResponseStream
 
 DEFAULT_LIMITS = QueryLimits()
+DEFAULT_OPTIONS = ExecutionOptions()
 
 
 class Executor:
@@ -37,16 +41,20 @@ class Executor:
         schema: strawberry.Schema,
         *,
         limits: QueryLimits = DEFAULT_LIMITS,
+        options: ExecutionOptions = DEFAULT_OPTIONS,
         describe_error: DescribeError,
         report_error: ReportError,
     ) -> None:
-        """Takes the schema, the limits and what to do with errors.
+        """Takes the schema, the limits, how to run and what to do with errors.
 
         `describe_error` answers how an exception of a resolver is shown. One that it does not
         know is masked and given to `report_error`, once a response.
         """
         self._schema = core_schema(schema)
         self._limits = limits
+        self._options = options
+        self._compiler = Compiler(self._schema)
+        self.statistics = Statistics()
         self._errors = ExecutionErrors(describe_error, report_error)
         self._documents: DocumentCache[Document] = DocumentCache(
             entries=limits.cached_documents,
@@ -60,7 +68,10 @@ class Executor:
         Works once a document while it is kept; later requests share what was prepared.
         """
         document = self._documents.get(request.query)
-        if document is None:
+        if document is not None:
+            self.statistics.document_hits += 1
+        else:
+            self.statistics.document_misses += 1
             read = read_document(request.query, self._schema, self._limits)
             if isinstance(read, Response):
                 return read
@@ -82,7 +93,22 @@ class Executor:
         if isinstance(admitted, Response):
             return admitted
         variables, nodes = admitted
-        return await self._respond(Run(self._schema, prepared, variables, context), prepared, nodes)
+        return await self._respond(self._run(prepared, variables, context), prepared, nodes)
+
+    def _run(
+        self,
+        prepared: Prepared,
+        variables: VariableValues,
+        context: object,
+        root_value: object = None,
+    ) -> Run | CompiledRun:
+        if self._options.compiled:
+            plan = prepared.compiled.plan(
+                self._compiler, prepared, variables, self._options, self.statistics
+            )
+            if plan is not None:
+                return CompiledRun(plan, self._schema, prepared, variables, context, root_value)
+        return Run(self._schema, prepared, variables, context, root_value)
 
     async def subscribe(
         self,
@@ -119,7 +145,7 @@ class Executor:
 
         async def respond(event: object) -> Response:
             renew()
-            event_run = Run(self._schema, prepared, variables, context, root_value=event)
+            event_run = self._run(prepared, variables, context, event)
             return await self._respond(event_run, prepared, nodes)
 
         def respond_to_failure(error: Exception) -> Response:
@@ -165,7 +191,7 @@ class Executor:
             )
         return variables, nodes
 
-    async def _respond(self, run: Run, prepared: Prepared, nodes: int) -> Response:
+    async def _respond(self, run: Run | CompiledRun, prepared: Prepared, nodes: int) -> Response:
         try:
             result = await run.result(self._limits.timeout_seconds)
         except OperationTimeoutError:

@@ -10,11 +10,16 @@ from typing import Any, NewType, cast
 import strawberry
 from graphql import GraphQLError
 
+from app.execution.compiled.operation import ExecutionOptions
 from app.execution.executor import Executor
 from app.execution.limits import QueryLimits
 from app.execution.operation import Request, Response, ShownError
 
 SECRET = "password=hunter2"  # noqa: S105 - what no response may hold
+
+
+USUAL_OPTIONS = ExecutionOptions()
+"""How libraries are opened that don't say; tests of both ways set it."""
 
 
 class OutOfStockError(Exception):
@@ -326,12 +331,15 @@ class Library:
         return await self.executor.subscribe(prepared, request, desk, renew=renew)
 
 
-def open_library(limits: QueryLimits | None = None) -> Library:
-    """Returns a library with the given limits, or the usual ones."""
+def open_library(
+    limits: QueryLimits | None = None, options: ExecutionOptions | None = None
+) -> Library:
+    """Returns a library with the given limits and options, or the usual ones."""
     reports: list[tuple[BaseException, Mapping[str, object]]] = []
     executor = Executor(
         SCHEMA,
         limits=limits or QueryLimits(),
+        options=options or USUAL_OPTIONS,
         describe_error=describe_error,
         report_error=lambda error, details: reports.append((error, details)),
     )

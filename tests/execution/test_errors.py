@@ -8,6 +8,8 @@ import pytest
 from app.execution.errors import MESSAGE_LENGTH
 from tests.execution.library import SECRET, Library
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 INTERNAL = {"message": "Internal error", "extensions": {"code": "INTERNAL_ERROR"}}
 
 

@@ -13,6 +13,8 @@ from app.execution.executor import Executor
 from app.execution.operation import OperationKind, Request, Response
 from tests.execution.library import Desk, Library, open_library
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @strawberry.type
 class Plain:

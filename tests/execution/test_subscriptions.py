@@ -14,7 +14,7 @@ from app.execution.running import Run
 from app.execution.stream import ResponseStream
 from tests.execution.library import SECRET, Desk, Library, open_library
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("both_ways", "nothing_left")
 
 
 async def opened(library: Library, query: str, desk: Desk) -> AsyncGenerator[Response]:

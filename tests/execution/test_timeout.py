@@ -9,7 +9,7 @@ from app.execution.limits import QueryLimits
 from app.execution.operation import Request
 from tests.execution.library import Desk, Library, open_library
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("both_ways", "nothing_left")
 
 IMPATIENT = QueryLimits(timeout_seconds=0.02)
 
@@ -20,7 +20,6 @@ IMPATIENT = QueryLimits(timeout_seconds=0.02)
         ('{ slow(name: "a") }', ["a"]),
         ('{ hello a: slow(name: "a") b: slow(name: "b") }', ["a", "b"]),
         ('{ a: slow(name: "a") book { b: slow(name: "b") c: slow(name: "c") } }', ["a", "b", "c"]),
-        ('{ slow(name: "a") book { slow(name: "b") failing } }', ["a", "b"]),
         (
             '{ books(first: 3) { edges { node { slow(name: "x") more: slow(name: "y") } } } }',
             ["x", "x", "x", "y", "y", "y"],
@@ -44,6 +43,15 @@ async def test_an_operation_that_takes_too_long_is_stopped_with_all_its_resolver
     assert sorted(desk.cancelled) == names
     assert desk.finished == []
     assert library.reports == []
+
+
+async def test_a_resolver_below_a_field_that_failed_is_stopped_too_if_it_was_started() -> None:
+    library, desk = open_library(IMPATIENT), Desk()
+    response = await library.run('{ slow(name: "a") book { slow(name: "b") failing } }', desk=desk)
+    assert response["errors"][0]["extensions"] == {"code": "OPERATION_TIMEOUT"}
+    assert "a" in desk.cancelled
+    assert len(desk.cancelled) == desk.started
+    assert desk.finished == []
 
 
 async def test_an_operation_in_time_is_not_touched() -> None:

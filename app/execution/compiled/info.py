@@ -1,0 +1,56 @@
+"""What a resolver is told of its field, found out only when it asks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+from graphql.pyutils import Path
+from strawberry.types.field import StrawberryField
+from strawberry.types.info import Info
+
+from app.execution.compiled.paths import LinkedPath
+from app.execution.compiled.plan import FieldPlan
+from app.execution.compiled.run import CompiledRun
+from app.execution.strawberry_schema import DirectCall
+
+
+class LazyInfo(Info[Any, Any]):
+    """Strawberry's info for one call of a resolver.
+
+    Most resolvers ask for the context alone, and the rest is a dozen objects.
+    """
+
+    def __init__(self, run: CompiledRun, field: FieldPlan, before: LinkedPath | None) -> None:
+        self._run = run
+        self._plan = field
+        self._before = before
+
+    @property
+    def context(self) -> Any:
+        """The context of the operation."""
+        return self._run.context
+
+    @property
+    def root_value(self) -> Any:
+        """The root value: None, or the event of a subscription."""
+        return self._run.root_value
+
+    @property
+    def path(self) -> Path:
+        """The path of the field in the response."""
+        run, plan, before = self._run, self._plan, self._before
+        return Path(run.paths.path(before) if before is not None else None, plan.key, plan.typename)
+
+    @property
+    def _field(self) -> StrawberryField:  # type: ignore[override]
+        call = self._plan.call
+        if not isinstance(call, DirectCall):
+            raise TypeError("Only a direct call is told of its field in this way.")
+        return call.field
+
+    @cached_property
+    def _raw_info(self) -> GraphQLResolveInfo[Any]:  # type: ignore[override]
+        plan = self._plan
+        return plan.info(self._run, (self._before, plan.key, plan.typename))

@@ -1,0 +1,99 @@
+"""The plans of one operation, made when it is run again, and what became of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from graphql.execution.values import VariableValues
+
+from app.execution.compiled.shape import CONDITIONS, SIZE, Shape, shape_of
+
+if TYPE_CHECKING:
+    from app.execution.compiled.compiler import Compiler
+    from app.execution.compiled.plan import Plan
+    from app.execution.document import Prepared
+
+MOST_PLANS = 8
+"""Plans of one operation, one for each combination of its conditions that requests have had."""
+
+FIRST_RUNS = "first run"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """How operations are run; what they answer is the same."""
+
+    compiled: bool = False
+    """Off, every operation is run by graphql-core's executor."""
+    runs_before_compiling: int = 1
+    """Compiling costs as much as some runs, and most different documents are seen once."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters of one executor since it was made; they only rise."""
+
+    document_hits: int = 0
+    document_misses: int = 0
+    plans: int = 0
+    """Plans compiled."""
+    compiled_runs: int = 0
+    """Runs of a plan; each event of a subscription is one."""
+    fallbacks: dict[str, int] = field(default_factory=dict)
+    """Runs that went graphql-core's way, by reason: `first run`, `introspection`, `directive`,
+    `conditions` or `size`."""
+
+    def fall_back(self, reason: str) -> None:
+        """Counts a run that goes graphql-core's way."""
+        self.fallbacks[reason] = self.fallbacks.get(reason, 0) + 1
+
+
+class CompiledOperation:
+    """What compiling one operation has come to so far. Kept with its document and no longer."""
+
+    __slots__ = ("_plans", "_runs", "_shape", "_too_large")
+
+    def __init__(self) -> None:
+        self._runs = 0
+        self._shape: Shape | None = None
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._too_large = False
+
+    def plan(
+        self,
+        compiler: Compiler,
+        prepared: Prepared,
+        variables: VariableValues,
+        options: ExecutionOptions,
+        statistics: Statistics,
+    ) -> Plan | None:
+        """Returns the plan for a request, or None for graphql-core's way, which is counted."""
+        self._runs += 1
+        if self._runs <= options.runs_before_compiling:
+            statistics.fall_back(FIRST_RUNS)
+            return None
+        if self._shape is None:
+            self._shape = shape_of(prepared.operation, prepared.fragments)
+        if self._shape.refusal is not None:
+            statistics.fall_back(self._shape.refusal)
+            return None
+        coerced = variables.coerced
+        conditions = tuple(coerced.get(name) for name in self._shape.conditions)
+        plan = self._plans.get(conditions)
+        if plan is None:
+            if self._too_large:
+                statistics.fall_back(SIZE)
+                return None
+            if len(self._plans) >= MOST_PLANS or not all(type(c) is bool for c in conditions):
+                statistics.fall_back(CONDITIONS)
+                return None
+            plan = compiler.compile(prepared, variables)
+            if plan is None:
+                self._too_large = True
+                statistics.fall_back(SIZE)
+                return None
+            statistics.plans += 1
+            self._plans[conditions] = plan
+        statistics.compiled_runs += 1
+        return plan

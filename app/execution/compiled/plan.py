@@ -1,0 +1,179 @@
+"""What an operation is compiled to, and what its generated code knows of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    ListValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+    located_error,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import get_argument_values
+
+from app.execution.compiled.paths import LinkedPath, field_path, keys_of
+from app.execution.strawberry_schema import Attribute, DirectCall, SourceItself
+
+if TYPE_CHECKING:
+    from app.execution.compiled.job import Complete
+    from app.execution.compiled.run import CompiledRun
+
+Build: TypeAlias = "Callable[[CompiledRun, Any, LinkedPath | None], dict[str, Any]]"
+"""A generated function: from an object to its part of the response."""
+
+_SHAREABLE = (str, int, float, bool, type(None), Enum)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation compiled for one set of conditions. `fields` is one function for all fields
+    of the root, or, for a mutation, one a field."""
+
+    fields: tuple[Build, ...]
+    serial: bool
+    source: str
+
+
+class ObjectPlan:
+    """A selection of an object type's fields; `build` is its generated function."""
+
+    __slots__ = ("build", "fields", "number", "type")
+
+    build: Build
+
+    def __init__(self, number: int, type_: GraphQLObjectType) -> None:
+        self.number = number
+        self.type = type_
+        self.fields: list[FieldPlan] = []
+
+
+class FieldPlan:
+    """A field of a selection, with all that its uses have in common."""
+
+    __slots__ = (
+        "_constant",
+        "_has_variables",
+        "call",
+        "definition",
+        "details",
+        "has_arguments",
+        "index",
+        "key",
+        "name",
+        "nodes",
+        "parent_type",
+        "position",
+        "typename",
+    )
+
+    position: Position
+
+    def __init__(
+        self,
+        index: int,
+        key: str,
+        parent_type: GraphQLObjectType,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        call: Attribute | SourceItself | DirectCall | None,
+    ) -> None:
+        self.index = index
+        self.key = key
+        self.details = details
+        self.nodes: list[FieldNode] = [detail.node for detail in details]
+        self.name = self.nodes[0].name.value
+        self.parent_type = parent_type
+        self.typename = parent_type.name
+        self.definition = definition
+        self.call = call
+        self.has_arguments = bool(definition.args or self.nodes[0].arguments)
+        self._has_variables = any(
+            has_variable(argument.value) for argument in self.nodes[0].arguments or ()
+        )
+        self._constant: dict[str, Any] | None = None
+
+    def locate(self, error: Exception, path: LinkedPath) -> GraphQLError:
+        """Returns an error with the field's locations and the path, unless it has its own."""
+        return located_error(error, self.nodes, keys_of(path))
+
+    def info(self, run: CompiledRun, path: LinkedPath) -> GraphQLResolveInfo[Any]:
+        """Returns what graphql-core tells the resolver of the field at a path, or below it."""
+        core = run.core
+        return core.build_resolve_info(
+            self.definition, self.nodes, self.parent_type, run.paths.path(field_path(path))
+        )
+
+    def core_arguments(self, run: CompiledRun) -> dict[str, Any]:
+        """Returns the arguments in graphql-core's form. GraphQLError for a value that is wrong."""
+        if not self.has_arguments:
+            return {}
+        return get_argument_values(self.definition, self.nodes[0], run.variables)
+
+    def arguments(self, run: CompiledRun) -> dict[str, Any] | None:
+        """Returns the keyword arguments of a direct call, None where they can't be converted.
+
+        The same for all objects of a run as long as no resolver could change a value for the
+        next, and for all runs where no variable is in them. GraphQLError for a wrong value.
+        """
+        known = self._constant or run.arguments.get(self.index)
+        if known is not None:
+            return known
+        values = self.core_arguments(run)
+        call = self.call
+        if not isinstance(call, DirectCall):
+            raise TypeError("Only a direct call has arguments of its own.")
+        try:
+            converted = call.convert(values)
+        except Exception:  # noqa: BLE001 - raised anew by the resolver that Strawberry made
+            return None
+        if all(isinstance(value, _SHAREABLE) for value in converted.values()):
+            if self._has_variables:
+                run.arguments[self.index] = converted
+            else:
+                self._constant = converted
+        return converted
+
+    def resolve(self, run: CompiledRun, source: Any, path: LinkedPath) -> Any:
+        """Calls the resolver as graphql-core does."""
+        resolver = self.definition.resolve or run.core.field_resolver
+        info = self.info(run, path)
+        return resolver(source, info, **self.core_arguments(run))
+
+
+class Position:
+    """A place that a value is completed for: a field, or an item of its list."""
+
+    __slots__ = ("complete", "field", "item", "nullable", "object", "plain", "type")
+
+    complete: Complete
+    """From any value that is not awaitable."""
+    plain: Complete
+    """From a value that is neither awaitable nor null nor an exception."""
+
+    def __init__(self, field: FieldPlan, type_: GraphQLOutputType, nullable: bool) -> None:
+        self.field = field
+        self.type = type_
+        self.nullable = nullable
+        self.item: Position | None = None
+        self.object: ObjectPlan | None = None
+
+
+def has_variable(value: ValueNode) -> bool:
+    """Tells whether a value in a document depends on the request."""
+    if isinstance(value, ListValueNode):
+        return any(has_variable(item) for item in value.values)
+    if isinstance(value, ObjectValueNode):
+        return any(has_variable(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)

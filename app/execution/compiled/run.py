@@ -1,0 +1,284 @@
+"""One run of a plan: the state that its generated code and its jobs share."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError, Future
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Awaitable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql.execution.values import VariableValues
+
+from app.execution.compiled.job import Job, Spot, await_alone
+from app.execution.compiled.paths import CorePaths, LinkedPath, keys_of
+from app.execution.document import Prepared
+from app.execution.running import OperationTimeoutError, Run
+
+if TYPE_CHECKING:
+    from app.execution.compiled.plan import Plan
+
+
+class CompiledRun:
+    """One run of a compiled operation; every event of a subscription is a run of its own."""
+
+    __slots__ = (
+        "_broken",
+        "_core",
+        "_data",
+        "_failed",
+        "_finished",
+        "_nulls",
+        "_roots",
+        "active",
+        "arguments",
+        "context",
+        "errors",
+        "leftovers",
+        "loop",
+        "open",
+        "paths",
+        "plan",
+        "prepared",
+        "queue",
+        "root_value",
+        "schema",
+        "variables",
+        "waits",
+    )
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(
+        self,
+        plan: Plan,
+        schema: GraphQLSchema,
+        prepared: Prepared,
+        variables: VariableValues,
+        context: object,
+        root_value: object = None,
+    ) -> None:
+        self.plan = plan
+        self.schema = schema
+        self.prepared = prepared
+        self.variables = variables
+        self.context = context
+        self.root_value = root_value
+        self.arguments: dict[int, dict[str, Any]] = {}
+        self.errors: list[GraphQLError] = []
+        self.paths = CorePaths()
+        self.open: list[Job | Spot] = []
+        """What is awaited below the place being completed, nothing around it known yet."""
+        self.queue: list[Job] = []
+        self.active: set[Job] = set()
+        self.waits: dict[Future[Any], int] = {}
+        self.leftovers: list[Future[Any]] = []
+        self._data: dict[str, Any] = {}
+        self._roots: list[Job | Spot] = []
+        self._nulls: list[LinkedPath] = []
+        self._failed = False
+        self._broken: BaseException | None = None
+        self._finished: Future[None] | None = None
+        self._core: Run | None = None
+
+    @property
+    def core(self) -> Run:
+        """graphql-core's run of the same operation, for what it alone can answer."""
+        if self._core is None:
+            self._core = Run(
+                self.schema, self.prepared, self.variables, self.context, self.root_value
+            )
+        return self._core
+
+    async def result(self, timeout_seconds: float) -> ExecutionResult:
+        """Runs the operation and returns its result, under the promises of `Run.result`."""
+        self.loop = asyncio.get_running_loop()
+        fields = self.plan.fields
+        if self.plan.serial:
+            await self._within(timeout_seconds, self._serially())
+        else:
+            try:
+                self._complete_root(fields[0])
+            except BaseException:
+                await self._end_leftovers()
+                raise
+            if self.queue:
+                await self._within(timeout_seconds, self._settle())
+        if self.leftovers or self._core is not None:
+            await self._end_leftovers()
+        if self._failed:
+            return ExecutionResult(None, self.errors)
+        for path in self._nulls:
+            _put_null(self._data, keys_of(path))
+        return ExecutionResult(self._data, self.errors or None)
+
+    def _complete_root(self, build: Any) -> None:
+        try:
+            data = build(self, self.root_value, None)
+        except GraphQLError as error:
+            self.drop(0)
+            self.errors.append(error)
+            self._failed = True
+            return
+        self._data = data
+        self._roots += self.open
+        self.open.clear()
+
+    async def _serially(self) -> None:
+        data: dict[str, Any] = {}
+        for build in self.plan.fields:
+            self._complete_root(build)
+            if not self._failed:
+                await self._settle()
+            if self._failed:
+                return
+            data.update(self._data)
+        self._data = data
+
+    async def _settle(self) -> None:
+        while self.queue:
+            if len(self.queue) == 1:
+                (job,) = self.queue
+                self.queue = []
+                if not job.dead:
+                    await await_alone(job)
+                continue
+            task: Any = asyncio.current_task()
+            loop: Any = self.loop
+            _leave_task(loop, task)
+            try:
+                self._start_queued()
+            finally:
+                _enter_task(loop, task)
+            if self.active and self._broken is None:
+                self._finished = self.loop.create_future()
+                await self._finished
+            if self._broken is not None:
+                raise self._broken
+
+    def _start_queued(self) -> None:
+        while self.queue:
+            queued, self.queue = self.queue, []
+            for job in queued:
+                if not job.dead:
+                    job.start()
+
+    def go_on(self) -> None:
+        """Starts what the last step has asked for, and ends the wait when there is no more."""
+        self._start_queued()
+        if not self.active and self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
+
+    def break_off(self, error: BaseException) -> None:
+        """Ends the run with an exception that is no error of a field, such as an interrupt."""
+        self._broken = error
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
+
+    def enclose(self, mark: int, path: LinkedPath) -> None:
+        """Notes the nullable place around all that came to be awaited since `mark`."""
+        members = self.open[mark:]
+        del self.open[mark:]
+        spot = Spot(path, members)
+        for member in members:
+            member.up = spot
+        self.open.append(spot)
+
+    def adopt(self, mark: int, up: Spot | None) -> None:
+        """Puts all that came to be awaited since `mark` below a place that is there already."""
+        members = self.open[mark:]
+        del self.open[mark:]
+        for member in members:
+            member.up = up
+        (self._roots if up is None else up.members).extend(members)
+
+    def drop(self, mark: int) -> None:
+        """Gives up all that came to be awaited since `mark`: what it belonged to has failed."""
+        if len(self.open) > mark:
+            members = self.open[mark:]
+            del self.open[mark:]
+            self._stop(members)
+
+    def nullify(self, spot: Spot | None, error: GraphQLError) -> None:
+        """Records an error, and null in a place or, for None, instead of all data."""
+        self.errors.append(error)
+        if spot is None:
+            self._failed = True
+            self._stop(self._roots)
+        else:
+            spot.dead = True
+            self._nulls.append(spot.path)
+            self._stop(spot.members)
+
+    def dispose(self, value: Any) -> None:
+        """Gives up a value that nobody asks for any more, and what it would have awaited."""
+        if isinstance(value, CoroutineType):
+            value.close()
+        elif isinstance(value, Future):
+            self.leftovers.append(value)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self.dispose(item)
+
+    def _stop(self, members: list[Job | Spot]) -> None:
+        pending = list(members)
+        while pending:
+            member = pending.pop()
+            if isinstance(member, Spot):
+                if not member.dead:
+                    member.dead = True
+                    pending += member.members
+            elif member in self.active:
+                member.stop()
+            elif not member.dead:
+                member.discard()
+
+    async def _within(self, timeout_seconds: float, awaitable: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(timeout_seconds) as deadline:
+                await awaitable
+        except BaseException as error:
+            await self._end_leftovers()
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise OperationTimeoutError from None
+            raise
+
+    async def _end_leftovers(self) -> None:
+        """Cancels whatever still runs and returns when it has ended."""
+        for job in self.queue:
+            if not job.dead:
+                job.discard()
+        self.queue = []
+        for job in list(self.active):
+            job.stop()
+        interrupted: CancelledError | None = None
+        while self.active:
+            self._finished = self.loop.create_future()
+            try:
+                await self._finished
+            except CancelledError as error:
+                # Jobs are steps of this very task: leaving now would break them off.
+                interrupted = error
+        for future in self.leftovers:
+            future.cancel()
+        while pending := [future for future in self.leftovers if not future.done()]:
+            await asyncio.wait(pending)
+        for future in self.leftovers:
+            if not future.cancelled():
+                future.exception()  # read, so that asyncio does not complain of it
+        self.leftovers = []
+        if self._core is not None:
+            await self._core._end_leftovers()
+        if interrupted is not None:
+            raise interrupted
+
+
+def _put_null(data: dict[str, Any], keys: list[str | int]) -> None:
+    place: Any = data
+    for key in keys[:-1]:
+        place = place[key]
+        if not isinstance(place, (dict, list)):
+            return  # null already, further up
+    place[keys[-1]] = None

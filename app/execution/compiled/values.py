@@ -1,0 +1,324 @@
+"""Completion of values out of the ordinary, and of lists and abstract types.
+
+Follows graphql-core's `Executor.complete_value` step by step (GraphQL specification, section
+6.4.3), with the same messages; what it returns as a coroutine is a `Job` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from graphql import GraphQLError, GraphQLNonNull, Undefined, default_type_resolver
+from graphql.execution.executor import invalid_return_type_error
+from graphql.pyutils import inspect, is_iterable
+from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
+
+from app.execution.compiled.arguments_used import ignores_argument
+from app.execution.compiled.job import Complete, Job
+from app.execution.compiled.kinds import AWAITABLE, KINDS, UNSURE
+from app.execution.compiled.paths import LinkedPath
+from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
+from app.execution.compiled.run import CompiledRun
+
+
+def complete_value(run: CompiledRun, position: Position, value: Any, path: LinkedPath) -> Any:
+    """Completes whatever a resolver returned or a list holds."""
+    kind = KINDS[type(value)]
+    if kind == AWAITABLE or (kind == UNSURE and is_awaitable(value)):
+        return Job(run, position, value, path)
+    return position.complete(run, value, path)
+
+
+def field_failed(
+    run: CompiledRun, position: Position, error: Exception, path: LinkedPath, mark: int = -1
+) -> None:
+    """Records the error of a field or item that may be null, or raises it located.
+
+    `mark` is where the run's open jobs were when the place began.
+    """
+    located = position.field.locate(error, path)
+    if not position.nullable:
+        raise located
+    if mark >= 0:
+        run.drop(mark)
+    run.errors.append(located)
+
+
+def place_jobs(completed: dict[str, Any]) -> dict[str, Any]:
+    """Tells the jobs among the values of an object where they belong."""
+    for value in completed.values():
+        if type(value) is Job:
+            value.into = completed
+    return completed
+
+
+def checked(position: Position, plain: Complete) -> Complete:
+    """Puts the first steps of completion before those for a plain value."""
+    if not isinstance(position.type, GraphQLNonNull):
+
+        def complete_nullable(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+            if isinstance(value, Exception):
+                raise value
+            if value is None or value is Undefined:
+                return None
+            return plain(run, value, path)
+
+        return complete_nullable
+
+    field = position.field
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            message = f"Cannot return null for non-nullable field {field.typename}.{field.name}."
+            raise TypeError(message)
+        return plain(run, value, path)
+
+    return complete
+
+
+def leaf_values(position: Position, leaf_type: Any) -> Complete:
+    """Returns the completion of a scalar's or an enum's values."""
+    coerce = leaf_type.coerce_output_value
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        coerced = coerce(value)
+        if coerced is None or coerced is Undefined:
+            raise TypeError(
+                f"Expected `{inspect(leaf_type)}.coerce_output_value({inspect(value)})` to return"
+                f" non-nullable value, returned: {inspect(coerced)}"
+            )
+        if KINDS[type(coerced)] >= AWAITABLE and is_awaitable(coerced):
+            return Job(run, position, coerced, path, _as_it_is)
+        return coerced
+
+    return complete
+
+
+def _as_it_is(_run: CompiledRun, value: Any, _path: LinkedPath) -> Any:
+    return value
+
+
+def object_values(position: Position, plan: ObjectPlan) -> Complete:
+    """Returns the completion of an object type's values."""
+    is_type_of: Any = plan.type.is_type_of
+    if is_type_of is None:
+        return lambda run, value, path: plan.build(run, value, path)
+    needs_info = not ignores_argument(is_type_of, 1)
+    field = position.field
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        verdict: Any = is_type_of(value, field.info(run, path) if needs_info else None)
+        if verdict is True:
+            return plan.build(run, value, path)
+        return judged(run, position, plan, value, path, verdict)
+
+    return complete
+
+
+def judged(
+    run: CompiledRun,
+    position: Position,
+    plan: ObjectPlan,
+    value: Any,
+    path: LinkedPath,
+    verdict: Any,
+) -> Any:
+    """Completes an object as its type's `is_type_of` decides, now or when it is awaited."""
+
+    def complete(run: CompiledRun, verdict: Any, path: LinkedPath) -> Any:
+        if not verdict:
+            raise invalid_return_type_error(plan.type, value, position.field.details)
+        return plan.build(run, value, path)
+
+    if is_awaitable(verdict):
+        return Job(run, position, verdict, path, complete)
+    return complete(run, verdict, path)
+
+
+def abstract_values(
+    position: Position, abstract_type: Any, possible: Mapping[str, Complete]
+) -> Complete:
+    """Returns the completion of an interface's or a union's values, by their type's name."""
+    resolve_type: Any = abstract_type.resolve_type or default_type_resolver
+    needs_info = not ignores_argument(resolve_type, 1)
+    field = position.field
+
+    def complete_as(run: CompiledRun, value: Any, name: Any, path: LinkedPath) -> Any:
+        complete = possible.get(name) if isinstance(name, str) else None
+        if complete is None:
+            # Raises, in graphql-core's words.
+            run.core.ensure_valid_runtime_type(
+                name, abstract_type, field.details, field.info(run, path), value
+            )
+            raise TypeError(f"The type {name!r} is possible now, and was not before.")
+        return complete(run, value, path)
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        info = field.info(run, path) if needs_info else None
+        name: Any = resolve_type(value, info, abstract_type)
+        known = possible.get(name) if type(name) is str else None
+        if known is not None:
+            return known(run, value, path)
+        if is_awaitable(name):
+            return Job(
+                run,
+                position,
+                name,
+                path,
+                lambda run, name, path: complete_as(run, value, name, path),
+            )
+        return complete_as(run, value, name, path)
+
+    return complete
+
+
+def list_values(position: Position, item: Position) -> Complete:
+    """Returns the completion of a list's values."""
+    field = position.field
+    complete_items = _nullable_items if item.nullable else _items
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        type_ = type(value)
+        if type_ is not list and type_ is not tuple:
+            if is_async_iterable(value):
+                items = _async_items(run, field, item, aiter(value), path)
+                return Job(run, position, items, path, _as_it_is)
+            if not is_iterable(value):
+                raise GraphQLError(
+                    "Expected Iterable, but did not find one for field"
+                    f" '{field.typename}.{field.name}'."
+                )
+        return complete_items(run, item, iter(value), path)
+
+    return complete
+
+
+def _items(
+    run: CompiledRun, item: Position, iterator: Iterator[Any], path: LinkedPath
+) -> list[Any]:
+    completed: list[Any] = []
+    append = completed.append
+    plain = item.plain
+    index = 0
+    try:
+        for value in iterator:
+            place = (path, index, None)
+            if KINDS[type(value)]:
+                result = _item(run, item, value, place)
+            else:
+                try:
+                    result = plain(run, value, place)
+                except Exception as error:  # noqa: BLE001 - becomes an error of this item
+                    field_failed(run, item, error, place)
+            if type(result) is Job:
+                result.into = completed
+            append(result)
+            index += 1
+    except Exception:
+        _dispose_rest(run, iterator)
+        raise
+    return completed
+
+
+def _nullable_items(
+    run: CompiledRun, item: Position, iterator: Iterator[Any], path: LinkedPath
+) -> list[Any]:
+    completed: list[Any] = []
+    append = completed.append
+    plain = item.plain
+    jobs = run.open
+    index = 0
+    try:
+        for value in iterator:
+            place = (path, index, None)
+            if KINDS[type(value)]:
+                result = _item(run, item, value, place)
+            else:
+                mark = len(jobs)
+                try:
+                    result = plain(run, value, place)
+                    if len(jobs) > mark and type(result) is not Job:
+                        run.enclose(mark, place)
+                except Exception as error:  # noqa: BLE001 - becomes an error of this item
+                    field_failed(run, item, error, place, mark)
+                    result = None
+            if type(result) is Job:
+                result.into = completed
+            append(result)
+            index += 1
+    except Exception:
+        _dispose_rest(run, iterator)
+        raise
+    return completed
+
+
+def _item(run: CompiledRun, item: Position, value: Any, path: LinkedPath) -> Any:
+    """Completes an item of any kind, errors included."""
+    mark = len(run.open)
+    try:
+        result = complete_value(run, item, value, path)
+        if item.nullable and len(run.open) > mark and type(result) is not Job:
+            run.enclose(mark, path)
+    except Exception as error:  # noqa: BLE001 - becomes an error of this item
+        field_failed(run, item, error, path, mark)
+        return None
+    return result
+
+
+def _dispose_rest(run: CompiledRun, iterator: Iterator[Any]) -> None:
+    # The list has failed already, for an earlier reason.
+    with suppress(Exception):
+        for value in iterator:
+            if is_awaitable(value):
+                run.dispose(value)
+
+
+async def _async_items(
+    run: CompiledRun,
+    field: FieldPlan,
+    item: Position,
+    iterator: AsyncIterator[Any],
+    path: LinkedPath,
+) -> list[Any]:
+    """Completes what an asynchronous iterator gives; its awaitables start when it has ended."""
+    completed: list[Any] = []
+    jobs: list[Any] = []
+    queued: list[Job] = []
+    try:
+        while True:
+            place = (path, len(completed), None)
+            try:
+                value = await anext(iterator)
+            except StopAsyncIteration:
+                break
+            except Exception as error:
+                raise field.locate(error, path) from error
+            opened, begun = len(run.open), len(run.queue)
+            result = _item(run, item, value, place)
+            if type(result) is Job:
+                result.into = completed
+            completed.append(result)
+            jobs += run.open[opened:]
+            queued += run.queue[begun:]
+            del run.open[opened:], run.queue[begun:]
+    except BaseException:
+        for job in queued:
+            if not job.dead:
+                job.discard()
+        await _close(iterator)
+        raise
+    run.open += jobs
+    run.queue += queued
+    return completed
+
+
+async def _close(iterator: AsyncIterator[Any]) -> None:
+    close: Any = getattr(iterator, "aclose", None)
+    if close is not None:
+        # The list has failed already, for an earlier reason.
+        with suppress(Exception):
+            await close()
