@@ -12,7 +12,8 @@ A backend of this project or of anyone else's is tested by a subclass of `Confor
 `open_store` opens the store of a name, the same one for the same name; where the backend lives
 elsewhere, the names may be of databases. A store that is opened by URL needs no code at all:
 
-    pytest --pyargs app.backends.conformance --backend-url sqlite:////tmp/kit/store.db
+    pytest -p app.backends.conformance.plugin --pyargs app.backends.conformance \\
+        --backend-url sqlite:////tmp/kit/store.db
 
 Each group is a class of its own, to be run alone while a backend is being written. After every
 test the store is opened once more and must pass its own check.

@@ -75,7 +75,9 @@ EVERY_PART = (
     ReasoningPart("hm", signature="c2ln"),
     ImagePart("https://example.org/a.png", media_type="image/png", detail="low", alt="an a"),
     AudioPart("data:audio/wav;base64,AAAA", media_type="audio/wav", transcript="la"),
-    FilePart("https://example.org/f.pdf", file_name="f.pdf", media_type="application/pdf", size=2**40),
+    FilePart(
+        "https://example.org/f.pdf", file_name="f.pdf", media_type="application/pdf", size=2**40
+    ),
     ToolCallPart("call_1", "search", '{"q": "broken json'),
     ToolResultPart("call_1", "nothing", tool_name="search", is_error=True),
     OtherPart("hologram", {"depth": 3, "layers": [{"z": 1}]}),
