@@ -120,6 +120,13 @@ def _sqlite_path(url: str) -> Path:
     return Path(unquote(parts.path[1:]))
 
 
+async def _open_memory(url: str, migrate: bool) -> Opened:
+    from app.backends.memory.open import open_memory
+
+    return open_memory(url), None
+
+
 _SCHEMES: Mapping[str, _Scheme] = {
+    "memory": _Scheme(_open_memory),
     "sqlite": _Scheme(_open_sqlite),
 }
