@@ -27,6 +27,7 @@ THIRD = SessionId("01900000000070008000000000000003")
 ABSENT = SessionId("0190000000007000800000000000ffff")
 EPOCH = Epoch("0a1b2c3d")
 OTHER_EPOCH = Epoch("ffffffff")
+EVERYTHING_AT_ONCE = 1_000_000
 
 
 def number_id(number: int) -> SessionId:
@@ -122,7 +123,7 @@ async def messages_of(
     backend: Backend, session_id: SessionId = FIRST, scope: MessageScope = MessageScope.ALL
 ) -> tuple[Message, ...]:
     """Returns all messages of a session that must be there, archived ones too."""
-    request = MessagePageRequest(session_id, Window(10_000), scope)
+    request = MessagePageRequest(session_id, Window(EVERYTHING_AT_ONCE), scope)
     return page_for((await backend.page_messages([request], EVERYTHING))[request]).items
 
 
@@ -155,7 +156,7 @@ async def log_of(
     backend: Backend,
     session_id: SessionId = FIRST,
     after: Position | None = None,
-    limit: int = 10_000,
+    limit: int = EVERYTHING_AT_ONCE,
     scope: Scope = EVERYTHING,
 ) -> LogSlice:
     """Returns a slice of a log that must be there."""
