@@ -13,7 +13,7 @@ import pytest
 
 from app.backends.conformance import ConformanceTests
 from app.backends.conformance.subject import Subject
-from tests.conformance.planted_bugs import PLANTED_BUGS, PlantedBug
+from tests.conformance.planted import PLANTED_BUGS, PlantedBug
 from tests.conformance.reference import ReferenceBackend, ReferenceStore
 from tests.conformance.reference_session import StoredSession
 
