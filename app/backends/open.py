@@ -111,6 +111,12 @@ async def _open_sqlite(url: str, migrate: bool) -> Opened:
     return await open_sqlite(_sqlite_path(url), migrate=migrate)
 
 
+async def _open_files(url: str, migrate: bool) -> Opened:
+    from app.backends.files.open import open_url
+
+    return await open_url(url, migrate=migrate)
+
+
 def _sqlite_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc or parts.query or parts.fragment or len(parts.path) < 2:
@@ -127,6 +133,7 @@ async def _open_memory(url: str, migrate: bool) -> Opened:
 
 
 _SCHEMES: Mapping[str, _Scheme] = {
+    "file": _Scheme(_open_files),
     "memory": _Scheme(_open_memory),
     "sqlite": _Scheme(_open_sqlite),
 }

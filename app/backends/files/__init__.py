@@ -1,0 +1,1 @@
+"""Conversations in readable JSONL files: one file a session, one record a line."""
