@@ -30,7 +30,8 @@ async def count_statements(store: Path, workloads: list[Workload]) -> dict[str, 
     numbers = {}
     async with wire(load_settings({"store": f"sqlite:///{store}"})) as wired:
         backend = wired.services.backend
-        assert isinstance(backend, SqlBackend)
+        if not isinstance(backend, SqlBackend):
+            raise RuntimeError("statements are counted in SQL stores")
         for engine in backend.engines:
             event.listen(engine, "before_cursor_execute", count)
         for workload in workloads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.model.changes import CopyMessages, CreateSession
+from app.model.changes import Committed, CopyMessages, CreateSession
 from app.model.errors import NotFound, ScrollbackError
 from app.model.identifiers import MessageId, Sequence, SessionId, new_epoch
 from app.model.message import MessageScope
@@ -15,6 +15,9 @@ from app.resolvers.services import Services
 from app.resolvers.sessions import choose_session_id, present_session
 from app.rules.caller import Caller
 from app.rules.sessions import check_key, check_title
+
+_TRIES = 5
+"""How often a fork of all messages is tried while somebody deletes the last one."""
 
 
 async def fork_session(
@@ -48,9 +51,31 @@ async def fork_session(
         raise NotFound("There is no such session.", ("sessionId",))
     if isinstance(source, ScrollbackError):
         raise source
-    last = through or Sequence(0)
-    if fork_id not in found:
-        last = await _find_last(services, caller, source, through)
+    for tries_left in reversed(range(_TRIES)):
+        last = through or Sequence(0)
+        if fork_id not in found:
+            last = await _find_last(services, caller, source, through)
+        try:
+            committed = await _copy(services, caller, source, last, fork_id, key, title, attempt)
+        except NotFound:
+            # Somebody deleted the last message in between: then another is the last.
+            if through is not None or not tries_left:
+                raise
+        else:
+            return present_session(committed)
+    raise AssertionError("the loop above answers or raises")
+
+
+async def _copy(
+    services: Services,
+    caller: Caller,
+    source: Session,
+    last: Sequence,
+    fork_id: SessionId,
+    key: str | None,
+    title: str | None,
+    attempt: Attempt,
+) -> Committed:
     create = CreateSession(
         key=fork_id if key is None else key,
         epoch=new_epoch(),
@@ -61,20 +86,19 @@ async def fork_session(
         title=source.title if title is None else title,
         kind=source.kind,
         channel=source.channel,
-        forked_from=MessageId(source_id, last),
+        forked_from=MessageId(source.id, last),
         metadata=source.metadata,
     )
     # The commit makes a session of the caller's own and changes no other, so what the caller
     # may read is what it may copy from.
-    committed = await commit_changes(
+    return await commit_changes(
         services,
         caller,
         fork_id,
-        (create, CopyMessages(source_id, through=last)) if last else (create,),
+        (create, CopyMessages(source.id, through=last)) if last else (create,),
         attempt,
-        scope=scope,
+        scope=read_scope(caller),
     )
-    return present_session(committed)
 
 
 async def _find_last(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import strawberry
 
-from app.model.errors import InvalidInput
+from app.model.errors import InvalidInput, LimitExceeded, NotFound
 from app.model.identifiers import MessageId, Sequence
 from app.model.message import MessageStatus
 from app.resolvers import messages
@@ -265,14 +267,26 @@ class MessageMutations:
         return await settle(info, _replace(info, given))
 
 
+@contextmanager
+def _naming_the_one_message() -> Iterator[None]:
+    """Lets errors speak of `message`, as the input of one message calls `messages.0`."""
+    try:
+        yield
+    except (InvalidInput, NotFound, LimitExceeded) as error:
+        if error.path[:2] == ("messages", "0"):
+            error.path = ("message", *error.path[2:])
+        raise
+
+
 async def _add_message(info: Info, given: AddMessageInput) -> Outcome:
-    added = await messages.add_messages(
-        info.context.services,
-        info.context.caller,
-        decode_session_id(given.session_id, ("sessionId",)),
-        to_messages([given.message]),
-        idempotency_key=given.idempotency_key,
-    )
+    with _naming_the_one_message():
+        added = await messages.add_messages(
+            info.context.services,
+            info.context.caller,
+            decode_session_id(given.session_id, ("sessionId",)),
+            to_messages([given.message]),
+            idempotency_key=given.idempotency_key,
+        )
     return Outcome(session=added.session, messages=added.messages)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from app.server.graphiql_page import GraphiqlPage
 from app.server.health import Health
@@ -15,6 +16,15 @@ from app.server.origins import OriginPolicy
 from app.server.parts import ServerOptions, ServerParts
 
 OPTIONS = web.AppKey("options", ServerOptions)
+
+
+def redirect_to(path: str) -> Handler:
+    """Returns a handler that sends a browser at the bare address on to the page."""
+
+    async def redirect(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": path})
+
+    return redirect
 
 
 def build_application(parts: ServerParts[Any]) -> web.Application:
@@ -40,6 +50,7 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
     router.add_get("/healthz", health.live)
     router.add_get("/readyz", health.ready)
     if page is not None:
+        router.add_get("/", redirect_to(options.path))
         router.add_get(options.path + "/assets/{name:.+}", page.asset)
 
     async def drain(_: web.Application) -> None:

@@ -170,7 +170,9 @@ class GraphQLEndpoint:
             return await send_response(request, exchange, shown, self._options)
         if acceptable.json is MediaType.RESPONSE_JSON and _is_request_error(response):
             shown.pop("data", None)
-            return exchange.respond_json(shown, 400, acceptable.json)
+            # What began and was stopped is not the client's fault, and may be tried again.
+            status = 504 if response.executed else 400
+            return exchange.respond_json(shown, status, acceptable.json)
         # For application/json the specification wants 200 even where nothing was executed.
         return exchange.respond_json(shown, 200, acceptable.json)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from tests.schema.client import Api
+from app.backends.protocol import Backend, Scope
+from app.model.changes import Commit, DeleteMessage
+from app.model.errors import ScrollbackError
+from app.model.timestamps import now
+from tests.schema.client import Api, build_services
 from tests.schema.loading import load_directory
 
 FORK = """session { id key title channel metadata messageCount archivedMessageCount
@@ -117,3 +121,34 @@ async def test_who_reads_a_session_of_another_forks_it_into_their_own(
     payload = await fork(reader, session_id)
     assert payload["session"]["owner"] == {"name": "reader"}
     assert await reader.texts(payload["session"]["id"]) == ["1"]
+
+
+class MeddlingBackend:
+    """A store in which somebody deletes the last message right after it was looked up."""
+
+    def __init__(self, backend: Backend, times: int) -> None:
+        self._backend = backend
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    async def page_messages(self, requests: Any, scope: Scope) -> Any:
+        pages = await self._backend.page_messages(requests, scope)
+        (page,) = pages.values()
+        if self._times and not isinstance(page, ScrollbackError):
+            self._times -= 1
+            last = page.items[-1]
+            commit = Commit(last.session_id, (DeleteMessage(last.sequence),), now())
+            await self._backend.commit([commit], scope)
+        return pages
+
+
+async def test_a_fork_of_all_goes_on_while_the_last_message_is_deleted(api: Api) -> None:
+    session_id = await api.create("1", "2", "3", "4")
+    meddled = Api(
+        build_services(cast("Backend", MeddlingBackend(api.services.backend, 2))), api.caller, []
+    )
+    payload = await meddled.mutate("forkSession", "session { id }", sessionId=session_id)
+    assert payload["userErrors"] == []
+    assert await api.texts(payload["session"]["id"]) == ["1", "2"]

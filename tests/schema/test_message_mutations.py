@@ -364,3 +364,17 @@ async def test_a_foreign_message_looks_as_an_absent_one(
     assert [error["code"] for error in payload["userErrors"]] == ["NOT_FOUND"]
     assert await revision(api, session_id) == 2
     assert await api.texts(session_id, "ACTIVE") == ["a"]
+
+
+async def test_an_error_of_the_one_message_names_the_input_of_one(api: Api) -> None:
+    session_id = await api.create()
+    refused = await api.mutate(
+        "addMessage",
+        "message { id }",
+        sessionId=session_id,
+        message={"role": "USER", "parts": [{"image": {"url": "javascript:alert(1)"}}]},
+    )
+    assert [error["path"] for error in refused["userErrors"]] == [
+        ["input", "message", "parts", "0", "image", "url"]
+    ]
+    assert await api.texts(session_id) == []

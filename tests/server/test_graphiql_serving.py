@@ -25,6 +25,14 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+async def test_the_bare_address_leads_to_the_page(http: ClientSession, url: str) -> None:
+    root = url.removesuffix("/graphql") + "/"
+    async with http.get(root, headers={"Accept": "text/html"}) as response:
+        assert str(response.url) == url
+        assert response.status == 200
+        assert response.content_type == "text/html"
+
+
 async def test_a_browser_gets_the_page_and_nothing_runs(
     http: ClientSession, url: str, world: World
 ) -> None:

@@ -374,11 +374,13 @@ async def test_data_made_null_by_a_field_is_still_a_result(http: ClientSession, 
     assert answer["errors"][0]["path"] == ["requiredRefused"]
 
 
-async def test_a_timeout_is_a_request_error_without_data(http: ClientSession, world: World) -> None:
+async def test_a_timeout_is_an_error_of_the_server_without_data(
+    http: ClientSession, world: World
+) -> None:
     world.limits = QueryLimits(timeout_seconds=0.01)
     async with world.serve() as url:
         status, answer = await post(http, url, query="{ hello slow }")
-        assert status == 400
+        assert status == 504
         assert code(answer) == "OPERATION_TIMEOUT"
         assert "data" not in answer
         headers = {"Accept": "application/json"}
