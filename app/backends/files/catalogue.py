@@ -329,7 +329,7 @@ class Rows:
         if self.connection is None:
             return
         cursor = self.connection.execute(
-            f"{_ROWS} AND {condition} {order}",  # noqa: S608 - conditions of our own
+            f"{_ROWS} AND {condition} {order}",
             f"WHERE session_id = ? AND {condition} {order}",
             (self.session_id, *values),
         )
