@@ -330,7 +330,6 @@ class Rows:
             return
         cursor = self.connection.execute(
             f"{_ROWS} AND {condition} {order}",
-            f"WHERE session_id = ? AND {condition} {order}",
             (self.session_id, *values),
         )
         for row in cursor:
