@@ -132,8 +132,26 @@ async def _open_memory(url: str, migrate: bool) -> Opened:
     return open_memory(url), None
 
 
+async def _open_postgresql(url: str, migrate: bool) -> Opened:
+    from app.backends.sql.dialects.postgresql import PostgresqlDialect
+    from app.backends.sql.open_server import open_server, parse_server_url
+
+    return await open_server(PostgresqlDialect(), parse_server_url(url), migrate=migrate)
+
+
+async def _open_mysql(url: str, migrate: bool) -> Opened:
+    from app.backends.sql.dialects.mysql import recognize
+    from app.backends.sql.open_server import open_server, parse_server_url
+
+    parsed = parse_server_url(url)
+    return await open_server(await recognize(parsed), parsed, migrate=migrate)
+
+
 _SCHEMES: Mapping[str, _Scheme] = {
     "file": _Scheme(_open_files),
     "memory": _Scheme(_open_memory),
     "sqlite": _Scheme(_open_sqlite),
+    "postgresql": _Scheme(_open_postgresql, extra="postgresql"),
+    "mysql": _Scheme(_open_mysql, extra="mysql"),
+    "mariadb": _Scheme(_open_mysql, extra="mysql"),
 }

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
 from app.backends.sql import check, load, transfer
-from app.backends.sql.dialects.dialect import Dialect
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.read import SqlReader
 from app.backends.sql.tables import sessions
 from app.backends.sql.writer import Writer
@@ -52,11 +51,11 @@ class SqlBackend(SqlReader):
 
     def export(self, scope: Scope, *, after: SessionId | None = None) -> AsyncIterator[Record]:
         self._require_open()
-        return transfer.export(self._reading, scope, after=after)
+        return transfer.export(self._dialect, self._reading, scope, after=after)
 
     async def load(self, records: AsyncIterator[Record], *, replace: bool = False) -> Loaded:
         self._require_open()
-        return await load.load(self._writer, records, replace=replace)
+        return await load.load(self._dialect, self._writer, records, replace=replace)
 
     async def ready(self) -> Readiness:
         if self._closed:
@@ -64,7 +63,7 @@ class SqlBackend(SqlReader):
         try:
             async with self._reading.connect() as connection:
                 await connection.execute(select(sessions.c.id).limit(1))
-        except (SQLAlchemyError, OSError):
+        except DATABASE_ERRORS:
             return Readiness(ready=False, detail="the store does not answer")
         return Readiness(ready=True, detail="the store answers")
 

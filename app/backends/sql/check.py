@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
-from app.backends.sql.dialects.dialect import Dialect, explain
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.tables import damages, events, messages, sessions
 
 _NAMED = 10
@@ -58,8 +57,8 @@ async def check(dialect: Dialect, engine: AsyncEngine) -> AsyncIterator[Finding]
             ]:
                 if found is not None:
                     yield found
-    except (DBAPIError, OSError) as error:
-        raise explain(dialect.failure(error)) from error
+    except DATABASE_ERRORS as error:
+        raise dialect.explain(error) from error
 
 
 async def _counters(connection: AsyncConnection) -> Finding | None:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Table, case, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.backends.sql.dialects import insert_missing
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.replacement import (
     DeletionOutcome,
     LogComparison,
@@ -54,9 +54,11 @@ _TRANSACTION = 5_000
 """After about how many rows a load commits; always between two sessions."""
 
 
-async def load(writer: Writer, records: AsyncIterator[Record], *, replace: bool) -> Loaded:
+async def load(
+    dialect: Dialect, writer: Writer, records: AsyncIterator[Record], *, replace: bool
+) -> Loaded:
     """Takes records in; see `Transfer.load`."""
-    loading = _Loading(replace)
+    loading = _Loading(dialect, replace)
     ahead = await anext(records, None)
     while ahead is not None:
         async with writer.transaction() as connection:
@@ -80,6 +82,7 @@ async def load(writer: Writer, records: AsyncIterator[Record], *, replace: bool)
 
 @dataclass(slots=True)
 class _Loading:
+    dialect: Dialect
     replace: bool
     sessions: int = 0
     messages: int = 0
@@ -100,14 +103,11 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
         case User() | Agent() | Profile():
             table = {User: users, Agent: agents, Profile: profiles}[type(record)]
             named = {"id": record.id, "display_name": record.display_name}
-            statement = sqlite_insert(table).values(named)
             if record.display_name is not None:
-                statement = statement.on_conflict_do_update(
-                    index_elements=[table.c.id], set_={"display_name": record.display_name}
-                )
+                statement = loading.dialect.insert_or_update(table, "display_name")
             else:
-                statement = statement.on_conflict_do_nothing()
-            await connection.execute(statement)
+                statement = loading.dialect.insert_missing(table)
+            await connection.execute(statement, named)
         case Damage():
             values = {
                 "digest": record.digest,
@@ -116,10 +116,10 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
                 "reason": record.reason,
                 "content": record.content,
             }
-            result = await connection.execute(
-                sqlite_insert(damages).values(values).on_conflict_do_nothing()
-            )
-            loading.damages += result.rowcount
+            known = select(damages.c.digest).where(damages.c.digest == record.digest)
+            if await connection.scalar(known) is None:
+                await connection.execute(loading.dialect.insert_missing(damages), values)
+                loading.damages += 1
         case Deletion():
             outcome = await load_deletion(connection, record, replace=loading.replace)
             taken, conflict = outcome is DeletionOutcome.TAKEN, outcome is DeletionOutcome.CONFLICT
@@ -131,7 +131,7 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
         case IdempotencyRecord() if record.session_id == loading.deleted:
             if loading.takes_keys:
                 row = from_idempotency_record(record)
-                await connection.run_sync(insert_missing, idempotency_keys, [row])
+                await connection.run_sync(loading.dialect.add_missing, idempotency_keys, [row])
         case Message() | Event() | IdempotencyRecord():
             raise InvalidInput(
                 f"a record of session {record.session_id} does not stand behind its session"
@@ -168,8 +168,10 @@ async def _write_session(
     try:
         log = await begin_replacement(connection, earlier) if earlier else LogComparison()
         await connection.execute(delete(deletions).where(deletions.c.session_id == session.id))
-        await connection.execute(insert(sessions), from_session(session, archived_through=0))
-        await _make_known(connection, session)
+        if not await _take_place(connection, session):
+            await savepoint.rollback()
+            return await _compare(connection, session, records, loading)
+        await _make_known(loading.dialect, connection, session)
         ahead = await _load_rows(connection, session, records, loading, log)
         await _verify(connection, session)
     except BaseException:
@@ -186,6 +188,15 @@ async def _write_session(
     else:
         loading.replaced += 1
     return ahead
+
+
+async def _take_place(connection: AsyncConnection, session: Session) -> bool:
+    """Writes the session, and answers whether it could: another may just have taken its place."""
+    try:
+        await connection.execute(insert(sessions), from_session(session, archived_through=0))
+    except IntegrityError:
+        return False
+    return True
 
 
 async def _is_taken(connection: AsyncConnection, session: Session) -> bool:
@@ -247,19 +258,21 @@ async def _compare(
     return ahead
 
 
-async def _make_known(connection: AsyncConnection, session: Session) -> None:
+async def _make_known(dialect: Dialect, connection: AsyncConnection, session: Session) -> None:
     owner = [{"id": session.owner_id}] if session.owner_id is not None else []
     named = [{"id": i} for i in (session.agent_id, session.peer_agent_id) if i is not None]
     profile = [{"id": session.profile_id}] if session.profile_id is not None else []
     for table, rows in ((users, owner), (agents, named), (profiles, profile)):
-        await connection.run_sync(insert_missing, table, rows)
+        await connection.run_sync(dialect.add_missing, table, rows)
 
 
-async def _make_senders_known(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+async def _make_senders_known(
+    dialect: Dialect, connection: AsyncConnection, rows: list[dict[str, Any]]
+) -> None:
     for table, column in ((users, "sender_user_id"), (agents, "sender_agent_id")):
         senders = {row[column] for row in rows if row[column] is not None}
         named = [{"id": sender} for sender in sorted(senders)]
-        await connection.run_sync(insert_missing, table, named)
+        await connection.run_sync(dialect.add_missing, table, named)
 
 
 def _belongs(record: Record, session: Session) -> bool:
@@ -280,10 +293,10 @@ async def _load_rows(
     async def write(table: Table) -> None:
         if rows[table]:
             if table is messages:
-                await _make_senders_known(connection, rows[table])
+                await _make_senders_known(loading.dialect, connection, rows[table])
             if table is idempotency_keys:
                 # Those of a former life of the session are here still.
-                await connection.run_sync(insert_missing, table, rows[table])
+                await connection.run_sync(loading.dialect.add_missing, table, rows[table])
             else:
                 await connection.execute(insert(table), rows[table])
             loading.rows += len(rows[table])
@@ -316,7 +329,7 @@ async def _load_rows(
 async def _verify(connection: AsyncConnection, session: Session) -> None:
     mine = messages.c.session_id == session.id
     border = func.coalesce(
-        func.max(messages.c.sequence).filter(messages.c.archived_at.is_not(None)), 0
+        func.max(case((messages.c.archived_at.is_not(None), messages.c.sequence))), 0
     )
     total, archived, highest, archived_through = (
         await connection.execute(

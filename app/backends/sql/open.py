@@ -101,7 +101,7 @@ def _version(connection: Connection, path: Path) -> str | None:
 def _migrate(connection: Connection, path: Path) -> str | None:
     # Looked at again behind the gate: another process may have been here first.
     before = _version(connection, path)
-    migrations.upgrade(connection)
+    migrations.upgrade(connection, transactional=SqliteDialect.transactional_ddl)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     return before
 

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.backends.protocol import Found, Scope
-from app.backends.sql.dialects.dialect import NO_BOUND, Dialect, Failure, explain
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.rows import (
     DELETION_COLUMNS,
     EVENT_COLUMNS,
@@ -67,10 +66,10 @@ class SqlReader:
             try:
                 async with self._sessions() as session:
                     return await work(session)
-            except (SQLAlchemyError, OSError) as error:
-                failure = self._dialect.failure(error)
-                if failure is not Failure.DISCONNECTED or attempt == _TRIES:
-                    raise explain(failure) from error
+            except DATABASE_ERRORS as error:
+                lost = self._dialect.failure(error) is Failure.DISCONNECTED
+                if not lost or attempt == _TRIES:
+                    raise self._dialect.explain(error) from error
         raise AssertionError("the loop above answers or raises")
 
     async def _rows(
@@ -149,6 +148,9 @@ class SqlReader:
 
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         asked = list(dict.fromkeys(reads))
+        if not asked:
+            self._require_open()
+            return {}
         positions = [_log_read_parameters(read) for read in asked]
         rows = await self._rows(*self._dialect.read_logs(positions, scope.owner))
         slices = _log_slices(asked, rows)

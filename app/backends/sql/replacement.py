@@ -62,9 +62,9 @@ class DeletionOutcome(Enum):
 
 
 async def session_here(connection: AsyncConnection, session_id: SessionId) -> Session | None:
-    """Returns the session that the store has under an id."""
+    """Returns the session that the store has under an id, and keeps others from writing to it."""
     statement = select(*SESSION_COLUMNS).where(sessions.c.id == session_id)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(statement.with_for_update())).one_or_none()
     return None if row is None else to_session(row)
 
 

@@ -9,8 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
-    exists,
-    func,
     literal,
     select,
     true,
@@ -46,7 +44,7 @@ def page_of_sessions(dialect: Dialect, request: SessionPageRequest, scope: Scope
     where the page is empty); one item more than the limit where there is more.
     """
     window, descending = request.window, request.descending
-    conditions = _conditions(sessions, request, scope)
+    conditions = _conditions(dialect, sessions, request, scope)
     place = _place(sessions, request)
     if window.after is not None:
         conditions.append(
@@ -101,18 +99,24 @@ def _anything(
     if bound is None:
         return literal(value=False)
     others = sessions.alias("others")
-    return exists(
+    # In order, and its first row asked for: PostgreSQL answers a mere EXISTS by reading the table
+    # until something fits, which may be its last row.
+    place = _place(others, request)
+    first = (
         select(literal(1))
         .select_from(others)
         .where(
-            *_conditions(others, request, scope),
-            dialect.past(_place(others, request), bound, forward=forward, inclusive=True),
+            *_conditions(dialect, others, request, scope),
+            dialect.past(place, bound, forward=forward, inclusive=True),
         )
+        .order_by(*_directed(place, descending=not forward))
+        .limit(1)
     )
+    return first.scalar_subquery().is_not(None)
 
 
 def _conditions(
-    table: FromClause, request: SessionPageRequest, scope: Scope
+    dialect: Dialect, table: FromClause, request: SessionPageRequest, scope: Scope
 ) -> list[ColumnElement[bool]]:
     wanted = request.filter
     conditions: list[ColumnElement[bool]] = []
@@ -132,5 +136,5 @@ def _conditions(
     if wanted.updated_until is not None:
         conditions.append(table.c.updated_at < wanted.updated_until)
     if wanted.title:
-        conditions.append(func.instr(table.c.title_order, title_order(wanted.title)) > 0)
+        conditions.append(dialect.contains(table.c.title_order, title_order(wanted.title)))
     return conditions

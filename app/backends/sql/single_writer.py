@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
-from app.backends.sql.dialects.dialect import Dialect, Failure, explain
+from app.backends.sql.dialects.dialect import Dialect, Failure
 from app.backends.sql.dialects.gate import WriterGate
 from app.backends.sql.group import Outcome, Work, carry_out_group
 from app.backends.sql.writer import TRIES, Job, answer, fail, next_group, work_of
@@ -69,7 +69,7 @@ class SingleWriter:
                 async with self._writing.begin() as connection:
                     yield connection
             except DBAPIError as error:
-                raise explain(self._dialect.failure(error)) from error
+                raise self._dialect.explain(error) from error
 
     async def close(self) -> None:
         """Finishes what was asked for and closes the connection, under the gate.
@@ -108,9 +108,9 @@ class SingleWriter:
                 try:
                     return await self._in_thread(self._commit_group, work)
                 except DBAPIError as error:
-                    failure = self._dialect.failure(error)
-                    if failure is not Failure.BUSY or attempt == TRIES:
-                        raise explain(failure) from error
+                    busy = self._dialect.failure(error) is Failure.BUSY
+                    if not busy or attempt == TRIES:
+                        raise self._dialect.explain(error) from error
                     await asyncio.sleep(0.01 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError("the loop above answers or raises")
 

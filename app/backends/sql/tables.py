@@ -19,31 +19,36 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
 metadata = MetaData()
 
 _ID = String(200)
 _TIMESTAMP = String(27)
 
+# MySQL's own TEXT and BLOB end at 64 KiB.
+_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+_BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+
 users = Table(
     "users",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("display_name", Text),
+    Column("display_name", _TEXT),
 )
 
 agents = Table(
     "agents",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("display_name", Text),
+    Column("display_name", _TEXT),
 )
 
 profiles = Table(
     "profiles",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("display_name", Text),
+    Column("display_name", _TEXT),
 )
 
 sessions = Table(
@@ -56,13 +61,13 @@ sessions = Table(
     Column("agent_id", _ID),
     Column("peer_agent_id", _ID),
     Column("profile_id", _ID),
-    Column("title", Text),
+    Column("title", _TEXT),
     Column("title_order", String(512), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("channel", String(100)),
     Column("forked_from_id", String(32)),
     Column("forked_from_sequence", BigInteger),
-    Column("metadata", Text, nullable=False),
+    Column("metadata", _TEXT, nullable=False),
     Column("pinned_at", _TIMESTAMP),
     Column("starred_at", _TIMESTAMP),
     Column("archived_at", _TIMESTAMP),
@@ -72,7 +77,7 @@ sessions = Table(
     Column("last_activity_at", _TIMESTAMP, nullable=False),
     Column("message_count", Integer, nullable=False),
     Column("archived_message_count", Integer, nullable=False),
-    Column("preview", Text),
+    Column("preview", _TEXT),
     Column("last_sequence", BigInteger, nullable=False),
     Column("epoch", String(16), nullable=False),
     Column("revision", BigInteger, nullable=False),
@@ -95,14 +100,14 @@ messages = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("role", String(16), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("parts", Text, nullable=False),
-    Column("preview", Text),
-    Column("sender_name", Text),
+    Column("parts", _TEXT, nullable=False),
+    Column("preview", _TEXT),
+    Column("sender_name", _TEXT),
     Column("sender_user_id", _ID),
     Column("sender_agent_id", _ID),
-    Column("model", Text),
-    Column("usage", Text),
-    Column("metadata", Text, nullable=False),
+    Column("model", _TEXT),
+    Column("usage", _TEXT),
+    Column("metadata", _TEXT, nullable=False),
     Column("created_at", _TIMESTAMP, nullable=False),
     Column("edited_at", _TIMESTAMP),
     Column("archived_at", _TIMESTAMP),
@@ -116,7 +121,7 @@ events = Table(
     Column("kind", String(32), nullable=False),
     Column("at", _TIMESTAMP, nullable=False),
     Column("sequence", BigInteger),
-    Column("data", Text),
+    Column("data", _TEXT),
     sqlite_with_rowid=False,
 )
 
@@ -149,8 +154,8 @@ damages = Table(
     "damages",
     metadata,
     Column("digest", String(64), primary_key=True),
-    Column("source", Text, nullable=False),
+    Column("source", _TEXT, nullable=False),
     Column("line", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+    Column("reason", _TEXT, nullable=False),
+    Column("content", _BYTES, nullable=False),
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.rows import (
     SESSION_COLUMNS,
     to_deletion,
@@ -37,24 +38,33 @@ _CHUNK = 500
 
 
 async def export(
-    engine: AsyncEngine, scope: Scope, *, after: SessionId | None
+    dialect: Dialect, engine: AsyncEngine, scope: Scope, *, after: SessionId | None
 ) -> AsyncIterator[Record]:
-    """Yields every record in scope; see `Transfer.export`."""
-    async with engine.connect() as connection:
-        if after is None:
+    """Yields every record in scope; see `Transfer.export`. Raises `StoreUnavailable`."""
+    try:
+        async with engine.connect() as connection:
+            async for record in _records(dialect, connection, scope, after):
+                yield record
+    except DATABASE_ERRORS as error:
+        raise dialect.explain(error) from error
+
+
+async def _records(
+    dialect: Dialect, connection: AsyncConnection, scope: Scope, after: SessionId | None
+) -> AsyncIterator[Record]:
+    if after is None:
+        async with dialect.snapshot(connection):
             async for record in _directory(connection, scope):
                 yield record
-        while ids := await _next_ids(connection, scope, after):
-            for session_id in ids:
-                # One read transaction a session: its rows are of one moment.
-                await connection.exec_driver_sql("BEGIN")
-                try:
-                    async for record in export_session(connection, session_id):
-                        yield record
-                finally:
-                    await connection.exec_driver_sql("COMMIT")
-            after = ids[-1]
-        if scope.owner is None:
+    while ids := await _next_ids(dialect, connection, scope, after):
+        for session_id in ids:
+            # One read transaction a session: its rows are of one moment.
+            async with dialect.snapshot(connection):
+                async for record in export_session(connection, session_id):
+                    yield record
+        after = ids[-1]
+    if scope.owner is None:
+        async with dialect.snapshot(connection):
             async for row in _table(connection, deletions, deletions.c.session_id):
                 deletion = to_deletion(row)
                 yield deletion
@@ -75,14 +85,15 @@ async def _directory(connection: AsyncConnection, scope: Scope) -> AsyncIterator
 
 
 async def _next_ids(
-    connection: AsyncConnection, scope: Scope, after: SessionId | None
+    dialect: Dialect, connection: AsyncConnection, scope: Scope, after: SessionId | None
 ) -> list[SessionId]:
     statement = select(sessions.c.id).order_by(sessions.c.id).limit(_CHUNK)
     if after is not None:
         statement = statement.where(sessions.c.id > after)
     if scope.owner is not None:
         statement = statement.where(sessions.c.owner_id == scope.owner)
-    return [SessionId(value) for value in (await connection.execute(statement)).scalars()]
+    async with dialect.snapshot(connection):
+        return [SessionId(value) for value in (await connection.execute(statement)).scalars()]
 
 
 async def _table(

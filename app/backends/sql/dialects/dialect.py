@@ -8,15 +8,32 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, Connection, Executable, Table, TextClause, tuple_
+import structlog
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    TextClause,
+    func,
+    tuple_,
+)
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding
 from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
 from app.model.paging import SessionBound, Take
 
+log = structlog.get_logger(__name__)
+
 Bound: TypeAlias = tuple[TextClause, dict[str, Any]]
 """A statement with its parameters."""
+
+DATABASE_ERRORS = (SQLAlchemyError, OSError, EOFError)
+"""What reaches us when a database fails: drivers let some errors of the network through as they
+are."""
 
 NO_BOUND = 2**62
 """Past every sequence and revision, and still a 64-bit number when one is added."""
@@ -124,6 +141,10 @@ class Dialect(ABC):
             return here >= there if forward else here <= there
         return here > there if forward else here < there
 
+    def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+        """Returns the condition that a column's text holds another, code point by code point."""
+        return func.instr(column, part) > 0
+
     @abstractmethod
     def insert_missing(self, table: Table) -> Executable:
         """Returns an insert that leaves rows alone whose key is there already."""
@@ -150,6 +171,13 @@ class Dialect(ABC):
     @abstractmethod
     def failure(self, error: Exception) -> Failure:
         """Returns what an error means."""
+
+    def explain(self, error: Exception) -> ScrollbackError:
+        """Returns what an error means to who asked; what is not known goes to the log as well."""
+        failure = self.failure(error)
+        if failure is Failure.OTHER:
+            log.error("database_failed", exc_info=error)
+        return explain(failure)
 
     @abstractmethod
     def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:

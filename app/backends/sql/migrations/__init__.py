@@ -24,10 +24,15 @@ def known_versions() -> set[str]:
     return {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
-def upgrade(connection: Connection) -> None:
-    """Brings the tables to the newest version, inside the connection's transaction."""
+def upgrade(connection: Connection, *, transactional: bool) -> None:
+    """Brings the tables to the newest version, inside the connection's transaction.
+
+    `transactional`: whether the database undoes a change of tables with its transaction. Where it
+    does not, a step after the first must change one thing, so that it is done or not done.
+    """
     config = _config()
     config.attributes["connection"] = connection
+    config.attributes["transactional"] = transactional
     command.upgrade(config, "head")
 
 

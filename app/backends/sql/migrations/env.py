@@ -10,7 +10,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
-    transactional_ddl=True,
+    transactional_ddl=context.config.attributes["transactional"],
 )
 with context.begin_transaction():
     context.run_migrations()

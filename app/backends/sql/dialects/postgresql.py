@@ -1,0 +1,300 @@
+"""PostgreSQL on asyncpg. What is asked for comes in as arrays, and lateral joins read by index."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.backends.protocol import Finding, Severity
+from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects.server import (
+    CONNECT_SECONDS,
+    LOCK_SECONDS,
+    MIGRATION_SECONDS,
+    ServerDialect,
+    show,
+)
+from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
+from app.model.errors import StoreUnusable
+from app.model.paging import Take
+
+_OLDEST = 13
+"""The oldest release that its authors still mended when this was written, less one."""
+
+_MIGRATION_LOCK = 0x5363726F6C6C
+"""The advisory lock of migrations: a number that no other program is likely to use."""
+
+_BY_STATE = {
+    "40001": Failure.BUSY,  # serialization_failure
+    "40P01": Failure.BUSY,  # deadlock_detected
+    "55P03": Failure.BUSY,  # lock_not_available
+    "53300": Failure.BUSY,  # too_many_connections
+    "53100": Failure.FULL,  # disk_full
+    "25006": Failure.READ_ONLY,  # read_only_sql_transaction
+    "57P01": Failure.DISCONNECTED,  # admin_shutdown
+    "57P02": Failure.DISCONNECTED,  # crash_shutdown
+    "57P03": Failure.DISCONNECTED,  # cannot_connect_now
+    "23505": Failure.CONTRADICTED,  # unique_violation
+    "23503": Failure.CONTRADICTED,  # foreign_key_violation
+}
+_BY_CLASS = {"08": Failure.DISCONNECTED, "22": Failure.INVALID}
+"""Of the codes of https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+
+
+class PostgresqlDialect(ServerDialect):
+    """PostgreSQL 13 and newer."""
+
+    name = "postgresql"
+    transactional_ddl = True
+
+    def driver_url(self, url: URL) -> URL:
+        options = {name: value for name, value in url.query.items() if name != "sslmode"}
+        if unknown := set(options) - {"host"}:
+            raise StoreUnusable(
+                f"{show(url)} can't be asked for {', '.join(sorted(unknown))}: "
+                "the options of a PostgreSQL URL are sslmode and host"
+            )
+        if "sslmode" in url.query:
+            options["ssl"] = url.query["sslmode"]
+        return url.set(drivername="postgresql+asyncpg", query=options)
+
+    def driver_arguments(self, url: URL) -> dict[str, Any]:
+        settings = {
+            "application_name": "scrollback",
+            "lock_timeout": f"{LOCK_SECONDS}s",
+            # Statements here are many and short: compiling one takes longer than it runs.
+            "jit": "off",
+        }
+        return {"timeout": CONNECT_SECONDS, "server_settings": settings}
+
+    def prepare(self, engine: AsyncEngine) -> None:
+        """Nothing: settings come with the connection."""
+
+    def require_version(self, connection: Connection) -> None:
+        version = int((connection.dialect.server_version_info or (0,))[0])
+        if version < _OLDEST:
+            raise StoreUnusable(
+                f"this server is PostgreSQL {version}, Scrollback needs {_OLDEST} or newer"
+            )
+
+    def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
+        return _bound(_find_sessions(owner is not None), keys, 2, owner)
+
+    def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
+        return _bound(_get_messages(owner is not None), ids, 2, owner)
+
+    def page_messages(
+        self,
+        take: Take,
+        limit: int,
+        requests: Sequence[tuple[str, int, int, int]],
+        owner: str | None,
+    ) -> Bound:
+        return _bound(_page_messages(take, limit, owner is not None), requests, 4, owner)
+
+    def read_logs(
+        self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
+    ) -> Bound:
+        return _bound(_read_logs(owner is not None), reads, 4, owner)
+
+    def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+        return func.strpos(column, part) > 0
+
+    def insert_missing(self, table: Table) -> Executable:
+        return insert(table).on_conflict_do_nothing()
+
+    def insert_or_update(self, table: Table, *names: str) -> Executable:
+        statement = insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={name: statement.excluded[name] for name in names},
+        )
+
+    @contextmanager
+    def migrating(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        yield
+
+    def failure(self, error: Exception) -> Failure:
+        if isinstance(error, PoolTimeout):
+            return Failure.BUSY
+        if not isinstance(error, DBAPIError):
+            return Failure.DISCONNECTED if isinstance(error, (OSError, EOFError)) else Failure.OTHER
+        state = getattr(error.orig, "sqlstate", None) or ""
+        known = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
+        if known is not None:
+            return known
+        cause = str(error.orig)
+        if "invalid input for query argument" in cause:
+            return Failure.INVALID
+        closed = "closed" in cause or "another operation is in progress" in cause
+        return Failure.DISCONNECTED if error.connection_invalidated or closed else Failure.OTHER
+
+    def refusal(self, error: Exception, url: URL) -> StoreUnusable:
+        place, state = show(url), getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+        if state.startswith("28"):
+            return StoreUnusable(f"{place} refused this user or password: check the store's URL")
+        if state == "3D000":
+            return StoreUnusable(
+                f"{place}: there is no such database; create it with `createdb {url.database}`"
+            )
+        if state == "42501":
+            return StoreUnusable(
+                f"{place}: this user may not create tables; grant CREATE on its schema"
+            )
+        if self.failure(error) is Failure.DISCONNECTED:
+            return StoreUnusable(f"{place} can't be reached: is the server running there?")
+        if self.failure(error) is Failure.BUSY:
+            return StoreUnusable(f"{place} is busy, or has no connection left: try again later")
+        return StoreUnusable(f"{place} can't be opened (PostgreSQL says {state or 'nothing'})")
+
+    async def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:
+        off = []
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            value = (await connection.exec_driver_sql(f"SHOW {setting}")).scalar()
+            if value == "off":
+                off.append(setting)
+        if off:
+            yield Finding(
+                Severity.WARNING,
+                "DURABILITY_OFF",
+                f"PostgreSQL runs with {' and '.join(off)} off: what was acknowledged can be lost "
+                "when the machine stops",
+                f"Set {' and '.join(off)} to on in postgresql.conf.",
+            )
+
+
+def _bound(
+    statement: TextClause, rows: Sequence[tuple[Any, ...]], width: int, owner: str | None
+) -> Bound:
+    arrays = zip(*rows, strict=True) if rows else [()] * width
+    parameters: dict[str, Any] = {f"c{at}": list(values) for at, values in enumerate(arrays)}
+    if owner is not None:
+        parameters["owner"] = owner
+    return statement, parameters
+
+
+def _statement(sql: str, *kinds: type[Text] | type[BigInteger]) -> TextClause:
+    return text(sql).bindparams(
+        *(bindparam(f"c{at}", type_=ARRAY(kind)) for at, kind in enumerate(kinds))
+    )
+
+
+def _in_scope(scoped: bool) -> str:
+    return "AND s.owner_id = :owner" if scoped else ""
+
+
+@lru_cache(maxsize=2)
+def _find_sessions(scoped: bool) -> TextClause:
+    return _statement(
+        f"""
+        SELECT {columns(SESSION_COLUMNS, "s")}
+        FROM unnest(:c0, :c1) r(owner_id, key)
+        JOIN sessions s ON s.owner_id = r.owner_id AND s.key = r.key {_in_scope(scoped)}
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        Text,
+    )
+
+
+@lru_cache(maxsize=2)
+def _get_messages(scoped: bool) -> TextClause:
+    return _statement(
+        f"""
+        SELECT {columns(MESSAGE_COLUMNS, "m")}
+        FROM unnest(:c0, :c1) r(session_id, sequence)
+        JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
+        JOIN messages m ON m.session_id = s.id AND m.sequence = r.sequence
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        BigInteger,
+    )
+
+
+@lru_cache(maxsize=256)
+def _page_messages(take: Take, limit: int, scoped: bool) -> TextClause:
+    direction = "DESC" if take is Take.LAST else "ASC"
+    return _statement(
+        f"""
+        WITH request AS MATERIALIZED (
+            SELECT r.number, s.id AS session_id, r.after, r.before,
+                   CASE WHEN r.archive = 1 THEN s.archived_through ELSE 0 END AS low,
+                   CASE WHEN r.archive = 2 THEN s.archived_through ELSE {NO_BOUND} END AS high
+            FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
+                AS r(session_id, after, before, archive, number)
+            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
+        )
+        SELECT r.number - 1,
+               r.after > 0 AND EXISTS (
+                   SELECT FROM messages b WHERE b.session_id = r.session_id
+                   AND b.sequence > r.low AND b.sequence <= least(r.after, r.high)),
+               r.before < {NO_BOUND} AND EXISTS (
+                   SELECT FROM messages b WHERE b.session_id = r.session_id
+                   AND b.sequence > greatest(r.before - 1, r.low) AND b.sequence <= r.high),
+               {columns(MESSAGE_COLUMNS, "m")}
+        FROM request r
+        LEFT JOIN LATERAL (
+            SELECT * FROM messages i WHERE i.session_id = r.session_id
+            AND i.sequence > greatest(r.after, r.low)
+            AND i.sequence < least(r.before, r.high + 1)
+            ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON true
+        ORDER BY r.number, m.sequence
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        BigInteger,
+        BigInteger,
+        BigInteger,
+    )
+
+
+@lru_cache(maxsize=2)
+def _read_logs(scoped: bool) -> TextClause:
+    # LIMIT keeps each lateral join one: flattened, the planner may read whole tables.
+    return _statement(
+        f"""
+        WITH request AS MATERIALIZED (
+            SELECT r.number, s.id AS session_id, s.epoch, s.revision AS top, r.after, r.size,
+                   coalesce(r.epoch <> s.epoch, false) OR r.after > s.revision AS gap
+            FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
+                AS r(session_id, epoch, after, size, number)
+            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
+        )
+        SELECT r.number - 1, r.epoch, r.top, r.gap,
+               {columns(EVENT_COLUMNS, "e")}, {columns(MESSAGE_COLUMNS, "m")}
+        FROM request r
+        LEFT JOIN LATERAL (
+            SELECT * FROM events i WHERE i.session_id = r.session_id AND NOT r.gap
+            AND i.revision > r.after AND i.revision <= r.after + r.size
+            ORDER BY i.revision LIMIT r.size) e ON true
+        LEFT JOIN LATERAL (
+            SELECT * FROM messages i
+            WHERE i.session_id = e.session_id AND i.sequence = e.sequence LIMIT 1) m ON true
+        ORDER BY r.number, e.revision
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        Text,
+        BigInteger,
+        BigInteger,
+    )

