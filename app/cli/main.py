@@ -7,6 +7,7 @@ import sys
 import click
 
 from app.cli import (
+    copy,
     doctor,
     export,
     import_nanobot,
@@ -15,6 +16,7 @@ from app.cli import (
     migrate,
     schema,
     serve,
+    verify,
 )
 from app.cli.command import INTERRUPTED
 
@@ -64,6 +66,8 @@ for command in (
     schema.command,
     doctor.command,
     migrate.command,
+    copy.command,
+    verify.command,
 ):
     cli.add_command(command)
 

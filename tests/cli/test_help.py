@@ -30,6 +30,7 @@ COMMANDS = dict(commands(cli))
 
 def test_these_are_the_commands() -> None:
     assert sorted(COMMANDS) == [
+        "copy",
         "doctor",
         "export",
         "import nanobot",
@@ -38,6 +39,7 @@ def test_these_are_the_commands() -> None:
         "migrate",
         "schema",
         "serve",
+        "verify",
     ]
 
 
@@ -79,7 +81,8 @@ def test_an_example_is_taken_as_it_stands(
 @pytest.mark.parametrize("name", COMMANDS)
 def test_whatever_touches_a_store_can_be_given_another(name: str) -> None:
     options = {option for one in COMMANDS[name].params for option in one.opts}
-    assert ("--store" in options) == (name != "schema")
+    # Those of two stores take them as arguments.
+    assert ("--store" in options) == (name not in ("schema", "copy", "verify"))
     assert "--debug" in options
 
 
