@@ -44,6 +44,17 @@ class Spot:
         self.dead = False
 
 
+class Collected:
+    """The items of an asynchronous iterator, and what is awaited in them."""
+
+    __slots__ = ("items", "open", "queued")
+
+    def __init__(self, items: list[Any], opened: list[Job | Spot], queued: list[Job]) -> None:
+        self.items = items
+        self.open = opened
+        self.queued = queued
+
+
 class Job:
     """One awaitable of a run, the place its value belongs to, and what to make of the value."""
 
@@ -112,11 +123,25 @@ class Job:
             self.run.leftovers.append(self.source)
 
     def stop(self) -> None:
-        """Cancels a job that was started, once, and lets nothing more come of it."""
+        """Cancels a job that was started, once, and lets nothing more come of it.
+
+        A future that it waits for is only let go of until the run ends: other fields may wait for
+        it as well, and a data loader whose futures are all cancelled never loads again.
+        """
         self.dead = True
-        if not self.stopped:
-            self.stopped = True
+        if self.stopped:
+            return
+        self.stopped = True
+        waiter = self._fut_waiter
+        if type(waiter) is not Future:
             self.cancel()
+            return
+        self._cancels += 1
+        self._must_cancel = True
+        self.run.leftovers.append(waiter)
+        wake = self._wake if self._coroutine is not None else self._settled
+        if waiter.remove_done_callback(wake):
+            self.loop.call_soon(wake, waiter, context=self._context)
 
     def finish(self, value: Any) -> None:
         """Takes the value to its place in the response."""
@@ -156,16 +181,11 @@ class Job:
     # What asyncio asks of a task.
 
     def cancel(self, msg: object = None) -> bool:
-        """Requests cancellation, as `asyncio.Task.cancel` does.
-
-        What other jobs wait for as well (a value of a data loader) is left to them.
-        """
+        """Requests cancellation, as `asyncio.Task.cancel` does."""
         if self not in self.run.active:
             return False
         self._cancels += 1
-        self._must_cancel = True
-        if self._fut_waiter is not None:
-            self._cancel_wait(self._fut_waiter)
+        self._must_cancel = self._fut_waiter is None or not self._fut_waiter.cancel()
         return True
 
     def cancelling(self) -> int:
@@ -244,8 +264,8 @@ class Job:
         if getattr(waited, "_asyncio_future_blocking", None):
             waited._asyncio_future_blocking = False
             self._wait_for(waited, self._wake)
-            if self._must_cancel:
-                self._cancel_wait(waited)
+            if self._must_cancel and waited.cancel():
+                self._must_cancel = False
         elif waited is None:
             self.loop.call_soon(self._wake, None, context=self._context)
         else:
@@ -254,45 +274,23 @@ class Job:
 
     def _wait_for(self, future: Future[Any], wake: Callable[[Future[Any]], None]) -> None:
         self._fut_waiter = future
-        waits = self.run.waits
-        waits[future] = waits.get(future, 0) + 1
         future.add_done_callback(wake, context=self._context)
 
-    def _cancel_wait(self, future: Future[Any]) -> None:
-        if self.run.waits[future] == 1:
-            if future.cancel():
-                self._must_cancel = False
-            return
-        wake = self._wake if self._coroutine is not None else self._settled
-        if future.remove_done_callback(wake):
-            self.loop.call_soon(wake, future, context=self._context)
-
-    def _wait_no_more(self) -> None:
-        future = self._fut_waiter
-        if future is not None:
-            self._fut_waiter = None
-            waits = self.run.waits
-            if waits[future] == 1:
-                del waits[future]
-            else:
-                waits[future] -= 1
-
     def _wake(self, _future: Future[Any] | None, thrown: BaseException | None = None) -> None:
-        self._wait_no_more()
+        self._fut_waiter = None
         self._enter(self._step, thrown)
         self.run.go_on()
 
     def _settled(self, future: Future[Any]) -> None:
-        self._wait_no_more()
+        self._fut_waiter = None
         self._enter(self._settle, future)
         self.run.go_on()
 
     def _settle(self, future: Future[Any]) -> None:
         self.run.active.discard(self)
         if self.dead:
-            if not future.done():
-                self.run.leftovers.append(future)
-        elif future.cancelled():
+            return
+        if future.cancelled():
             self.fail(AbandonedError(ABANDONED))
         elif (error := future.exception()) is None:
             self.finish(future.result())

@@ -24,7 +24,7 @@ FIRST_RUNS = "first run"
 class ExecutionOptions:
     """How operations are run; what they answer is the same."""
 
-    compiled: bool = False
+    compiled: bool = True
     """Off, every operation is run by graphql-core's executor."""
     runs_before_compiling: int = 1
     """Compiling costs as much as some runs, and most different documents are seen once."""

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from app.execution.compiled.job import Job, Spot, await_alone
+from app.execution.compiled.job import Collected, Job, Spot, await_alone
 from app.execution.compiled.paths import CorePaths, LinkedPath, keys_of
 from app.execution.document import Prepared
 from app.execution.running import OperationTimeoutError, Run
 
 if TYPE_CHECKING:
     from app.execution.compiled.plan import Plan
+
+
+TURNS_TO_END = 3
+"""Of the event loop: a future's callback, which cancels a task, which ends."""
 
 
 class CompiledRun:
@@ -46,7 +50,6 @@ class CompiledRun:
         "root_value",
         "schema",
         "variables",
-        "waits",
     )
 
     loop: asyncio.AbstractEventLoop
@@ -73,7 +76,6 @@ class CompiledRun:
         """What is awaited below the place being completed, nothing around it known yet."""
         self.queue: list[Job] = []
         self.active: set[Job] = set()
-        self.waits: dict[Future[Any], int] = {}
         self.leftovers: list[Future[Any]] = []
         self._data: dict[str, Any] = {}
         self._roots: list[Job | Spot] = []
@@ -218,6 +220,9 @@ class CompiledRun:
             value.close()
         elif isinstance(value, Future):
             self.leftovers.append(value)
+        elif isinstance(value, Collected):
+            for job in value.queued:
+                job.discard()
         elif isinstance(value, (list, tuple)):
             for item in value:
                 self.dispose(item)
@@ -261,9 +266,14 @@ class CompiledRun:
             except CancelledError as error:
                 # Jobs are steps of this very task: leaving now would break them off.
                 interrupted = error
-        for future in self.leftovers:
+        pending = [future for future in self.leftovers if not future.done()]
+        for future in pending:
             future.cancel()
-        while pending := [future for future in self.leftovers if not future.done()]:
+        if pending:
+            # Whoever was to answer them, a data loader's task, ends by its own cancellation.
+            for _ in range(TURNS_TO_END):
+                await asyncio.sleep(0)
+        while pending := [future for future in pending if not future.done()]:
             await asyncio.wait(pending)
         for future in self.leftovers:
             if not future.cancelled():

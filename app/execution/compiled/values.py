@@ -16,7 +16,7 @@ from graphql.pyutils import inspect, is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
 from app.execution.compiled.arguments_used import ignores_argument
-from app.execution.compiled.job import Complete, Job
+from app.execution.compiled.job import Collected, Complete, Job, Spot
 from app.execution.compiled.kinds import AWAITABLE, KINDS, UNSURE
 from app.execution.compiled.paths import LinkedPath
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
@@ -186,7 +186,7 @@ def list_values(position: Position, item: Position) -> Complete:
         if type_ is not list and type_ is not tuple:
             if is_async_iterable(value):
                 items = _async_items(run, field, item, aiter(value), path)
-                return Job(run, position, items, path, _as_it_is)
+                return Job(run, position, items, path, _release)
             if not is_iterable(value):
                 raise GraphQLError(
                     "Expected Iterable, but did not find one for field"
@@ -283,10 +283,10 @@ async def _async_items(
     item: Position,
     iterator: AsyncIterator[Any],
     path: LinkedPath,
-) -> list[Any]:
+) -> Collected:
     """Completes what an asynchronous iterator gives; its awaitables start when it has ended."""
     completed: list[Any] = []
-    jobs: list[Any] = []
+    jobs: list[Job | Spot] = []
     queued: list[Job] = []
     try:
         while True:
@@ -298,7 +298,11 @@ async def _async_items(
             except Exception as error:
                 raise field.locate(error, path) from error
             opened, begun = len(run.open), len(run.queue)
-            result = _item(run, item, value, place)
+            try:
+                result = _item(run, item, value, place)
+            except Exception:
+                run.drop(opened)
+                raise
             if type(result) is Job:
                 result.into = completed
             completed.append(result)
@@ -311,9 +315,14 @@ async def _async_items(
                 job.discard()
         await _close(iterator)
         raise
-    run.open += jobs
-    run.queue += queued
-    return completed
+    return Collected(completed, jobs, queued)
+
+
+def _release(run: CompiledRun, collected: Collected, _path: LinkedPath) -> list[Any]:
+    """Lets the awaitables among the collected items start."""
+    run.open += collected.open
+    run.queue += collected.queued
+    return collected.items
 
 
 async def _close(iterator: AsyncIterator[Any]) -> None:
