@@ -29,11 +29,15 @@ from app.model.paging import (
 )
 from app.model.session import Session
 
-# Each is served by an index of its column and id, with the owner in front where one is given.
 _ORDER_COLUMNS: dict[SessionOrderField, str] = {
     SessionOrderField.LAST_ACTIVITY: "last_activity_at",
     SessionOrderField.CREATED: "created_at",
     SessionOrderField.TITLE: "title_order",
+}
+_ORDER_INDEXES: dict[SessionOrderField, str] = {
+    SessionOrderField.LAST_ACTIVITY: "activity",
+    SessionOrderField.CREATED: "created",
+    SessionOrderField.TITLE: "title",
 }
 
 
@@ -53,13 +57,13 @@ def page_of_sessions(dialect: Dialect, request: SessionPageRequest, scope: Scope
     if window.before is not None:
         conditions.append(dialect.past(place, window.before, forward=descending, inclusive=False))
     from_end = window.take is Take.LAST
-    page = (
+    items = (
         select(*SESSION_COLUMNS, place[0].label("place"))
         .where(*conditions)
         .order_by(*_directed(place, descending=descending is not from_end))
         .limit(window.limit + 1)
-        .subquery("page")
     )
+    page = dialect.by_index(items, sessions, _index(request, scope)).subquery("page")
     one = select(literal(1).label("one")).subquery("one")
     return (
         select(
@@ -82,6 +86,12 @@ def to_session_page(request: SessionPageRequest, rows: Sequence[Sequence[Any]]) 
 
 def _place(table: FromClause, request: SessionPageRequest) -> tuple[Any, Any]:
     return table.c[_ORDER_COLUMNS[request.order]], table.c.id
+
+
+def _index(request: SessionPageRequest, scope: Scope) -> str:
+    """Returns the index of the order, with the owner in front where one is given."""
+    name = _ORDER_INDEXES[request.order]
+    return f"ix_sessions_{name}" if scope.owner is None else f"ix_sessions_owner_{name}"
 
 
 def _directed(place: tuple[Any, Any], *, descending: bool) -> list[ColumnElement[Any]]:
@@ -112,6 +122,7 @@ def _anything(
         .order_by(*_directed(place, descending=not forward))
         .limit(1)
     )
+    first = dialect.by_index(first, others, _index(request, scope))
     return first.scalar_subquery().is_not(None)
 
 

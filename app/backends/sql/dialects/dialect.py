@@ -14,6 +14,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    FromClause,
+    Select,
     Table,
     TextClause,
     func,
@@ -140,6 +142,10 @@ class Dialect(ABC):
         if inclusive:
             return here >= there if forward else here <= there
         return here > there if forward else here < there
+
+    def by_index(self, statement: Select[Any], table: FromClause, index: str) -> Select[Any]:
+        """Returns the statement, told which index to read a table by where that must be told."""
+        return statement
 
     def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
         """Returns the condition that a column's text holds another, code point by code point."""

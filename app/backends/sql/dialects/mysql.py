@@ -10,6 +10,7 @@ had a release in the year of this writing.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    FromClause,
+    Select,
     Table,
     TextClause,
     and_,
@@ -106,6 +109,9 @@ class MysqlDialect(ServerDialect):
         return arguments
 
     def prepare(self, engine: AsyncEngine) -> None:
+        # It logs notes of the server that nobody can act on, such as on the name of a key.
+        logging.getLogger("asyncmy").setLevel(logging.ERROR)
+
         @event.listens_for(engine.sync_engine, "connect")
         def connect(connection: Any, _record: Any) -> None:
             cursor = connection.cursor()
@@ -157,6 +163,10 @@ class MysqlDialect(ServerDialect):
         if inclusive:
             tied = or_(tied, identity == session_id)
         return or_(beyond, and_(value == at, tied))
+
+    def by_index(self, statement: Select[Any], table: FromClause, index: str) -> Select[Any]:
+        # Left to itself it sorts the whole table when it thinks it small.
+        return statement.with_hint(table, f"FORCE INDEX ({index})")
 
     def insert_missing(self, table: Table) -> Executable:
         # IGNORE would let other errors pass as well, and cut what is too long.
@@ -318,8 +328,10 @@ def _page_messages(take: Take, limit: int, count: int, scoped: bool) -> TextClau
     direction = "DESC" if take is Take.LAST else "ASC"
     selects = []
     for n in range(count):
-        low = f"IF(:archive{n} = 1, s.archived_through, 0)"
-        high = f"IF(:archive{n} = 2, s.archived_through, {NO_BOUND})"
+        low = f"IF(:archive{n} = 1, archived_through, 0)"
+        high = f"IF(:archive{n} = 2, archived_through, {NO_BOUND})"
+        border = f"FROM sessions WHERE id = :session{n}"
+        # The page is a table of its own: ordered after the join, all messages would be read.
         selects.append(
             f"""(
             SELECT {n} AS number,
@@ -330,11 +342,12 @@ def _page_messages(take: Take, limit: int, count: int, scoped: bool) -> TextClau
                        SELECT 1 FROM messages b WHERE b.session_id = :session{n}
                        AND b.sequence > GREATEST(:before{n} - 1, {low}) AND b.sequence <= {high}),
                    {columns(MESSAGE_COLUMNS, "m")}
-            FROM sessions s LEFT JOIN messages m ON m.session_id = :session{n}
-                AND m.sequence > GREATEST(:after{n}, {low})
-                AND m.sequence < LEAST(:before{n}, {high} + 1)
-            WHERE s.id = :session{n} {_in_scope(scoped)}
-            ORDER BY m.sequence {direction} LIMIT {limit + 1})"""  # noqa: S608 - as above
+            FROM sessions s LEFT JOIN (
+                SELECT * FROM messages i WHERE i.session_id = :session{n}
+                AND i.sequence > GREATEST(:after{n}, (SELECT {low} {border}))
+                AND i.sequence < LEAST(:before{n}, (SELECT {high} + 1 {border}))
+                ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON TRUE
+            WHERE s.id = :session{n} {_in_scope(scoped)})"""  # noqa: S608 - as above
         )
     return text("\nUNION ALL\n".join(selects) + "\nORDER BY number, sequence")
 
