@@ -90,11 +90,11 @@ def _findings(
             "They are moved to quarantine when the session is next written.",
         )
         return
-    if known is None:
+    if known is None or known.file.fingerprint != replayed.fingerprint:
         yield Finding(
             Severity.WARNING,
             "NOT_INDEXED",
-            f"the index does not have session {session_id} yet",
+            f"the index does not have all of session {session_id} yet",
             "Open the store anew, or delete index.db.",
         )
     elif not replayed.missing and not _agrees(store, known, replayed):
@@ -108,8 +108,6 @@ def _findings(
 
 def _agrees(store: Store, known: Stored, replayed: Replayed) -> bool:
     draft = replayed.draft
-    if draft.session.revision > known.session.revision:
-        return True
     with store.index.reading() as connection:
         rows = Rows(known.session.id, connection).between(0, known.session.last_sequence)
     found = [row for _, row in sorted(draft.rows.changed.items()) if row is not None]

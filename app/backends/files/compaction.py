@@ -110,6 +110,11 @@ class Compaction:
             found = Rows(stored.session.id, connection).between(0, stored.session.last_sequence)
         rows = {int(row.sequence): row for row in found}
         bounds = [*segments, stored.file.first]
+        if segments:
+            # Until all of them are written, the index speaks of files that are no more.
+            unknown = replace(stored.file, fingerprint=Fingerprint(0, 0, 0))
+            with store.index.writing() as connection:
+                put_session(connection, replace(stored, file=unknown))
         for first, following in zip(segments, bounds[1:], strict=True):
             path = layout.segment(name, first)
             data = self._compacted(path, stored, rows, following)

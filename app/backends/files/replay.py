@@ -8,6 +8,7 @@ and reading goes on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ from app.backends.files.system import READ, Fingerprint, System
 from app.model import identifiers
 from app.model.identifiers import Revision, SessionKey
 from app.model.session import Session
+
+_SEGMENT = re.compile(r"\d{12}\.jsonl")
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -129,7 +132,7 @@ class Replay:
             if self._known is not None:
                 first = self._known.file.first
         names = self._system.list_names(self._layout.sealed(self._name))
-        segments = [int(name[:12]) for name in names if name[:12].isdecimal()]
+        segments = [int(name[:12]) for name in names if _SEGMENT.fullmatch(name)]
         segments = [number for number in segments if number < first]
         start = replace(
             header,
