@@ -2,7 +2,7 @@
 
 The product's schema over model objects in memory: the store answers each question once and is
 then remembered, and there is no HTTP and no encoding. Times are medians
-of runs taken in turn, so that both ways meet the same noise.
+of runs taken in turn, of the processor's time, so that other programs do not count.
 
 Examples:
   python -m benchmarks.execution                 the workloads of benchmarks.workloads
@@ -96,9 +96,9 @@ async def compare(services: Services, measured: list[Case], rounds: int) -> Tabl
         gc.disable()
         for _ in range(rounds):
             for run, taken in zip(ways, times, strict=True):
-                started = time.perf_counter()
+                started = time.process_time()
                 await run()
-                taken.append(time.perf_counter() - started)
+                taken.append(time.process_time() - started)
             gc.collect(0)
         gc.enable()
         core, compiled = (median(taken) * 1_000 for taken in times)
@@ -141,9 +141,9 @@ def compile_time(case: Case) -> float:
     compiler.compile(prepared, variables)
     taken: list[float] = []
     for _ in range(20):
-        started = time.perf_counter()
+        started = time.process_time()
         compiler.compile(prepared, variables)
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     return median(taken)
 
 

@@ -42,6 +42,7 @@ SHARED: dict[str, Any] = {
     "Job": Job,
     "K": KINDS,
     "failed": values.field_failed,
+    "leaf": values.complete_leaf,
     "judged": values.judged,
     "place": values.place_jobs,
     "value": values.complete_value,

@@ -10,7 +10,7 @@ from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
-from app.execution.compiled.paths import LinkedPath
+from app.execution.compiled.paths import LinkedPath, lazy_path
 from app.execution.compiled.plan import FieldPlan
 from app.execution.compiled.run import CompiledRun
 from app.execution.strawberry_schema import DirectCall
@@ -40,8 +40,7 @@ class LazyInfo(Info[Any, Any]):
     @property
     def path(self) -> Path:
         """The path of the field in the response."""
-        run, plan, before = self._run, self._plan, self._before
-        return Path(run.paths.path(before) if before is not None else None, plan.key, plan.typename)
+        return lazy_path((self._before, self._plan.key, self._plan.typename))
 
     @property
     def _field(self) -> StrawberryField:  # type: ignore[override]

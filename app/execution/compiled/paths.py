@@ -6,6 +6,7 @@ of the response's data. The type's name is None for a place in a list.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from graphql.pyutils import Path
@@ -31,23 +32,31 @@ def field_path(path: LinkedPath) -> LinkedPath:
     return path
 
 
-class CorePaths:
-    """graphql-core's paths for the resolvers of one run that ask for theirs."""
+class LazyPath(Path):
+    """A linked path seen as graphql-core's, for the resolvers that ask for theirs.
 
-    __slots__ = ("_made",)
+    A `Path` is a tuple of three as well, so the two are equal and of one hash. What comes before
+    is turned into a path when it is asked for, because most ask for the end of theirs.
+    """
 
-    def __init__(self) -> None:
-        # By identity: hashing a tuple of tuples walks all of it. The tuple is kept with its path,
-        # so that no other takes its identity.
-        self._made: dict[int, tuple[LinkedPath, Path]] = {}
+    __slots__ = ()
 
-    def path(self, path: LinkedPath) -> Path:
-        """Returns the path in graphql-core's form; paths of fields are made once."""
-        made = self._made.get(id(path))
-        if made is not None:
-            return made[1]
-        before, key, typename = path
-        core = Path(self.path(before) if before is not None else None, key, typename)
-        if typename is not None:
-            self._made[id(path)] = (path, core)
-        return core
+    @property
+    def prev(self) -> Path | None:
+        """The path before the key, None at the root."""
+        before: Any = tuple.__getitem__(self, 0)
+        return None if before is None else lazy_path(before)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.prev, self.key, self.typename))
+
+    def __getitem__(self, index: Any) -> Any:
+        return (self.prev, self.key, self.typename)[index]
+
+    def __repr__(self) -> str:
+        return f"Path(prev={self.prev!r}, key={self.key!r}, typename={self.typename!r})"
+
+
+def lazy_path(path: LinkedPath) -> Path:
+    """Returns a linked path in graphql-core's form."""
+    return tuple.__new__(LazyPath, path)

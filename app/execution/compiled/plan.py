@@ -23,7 +23,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import get_argument_values
 
-from app.execution.compiled.paths import LinkedPath, field_path, keys_of
+from app.execution.compiled.paths import LinkedPath, field_path, keys_of, lazy_path
 from app.execution.strawberry_schema import Attribute, DirectCall, SourceItself
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class FieldPlan:
         """Returns what graphql-core tells the resolver of the field at a path, or below it."""
         core = run.core
         return core.build_resolve_info(
-            self.definition, self.nodes, self.parent_type, run.paths.path(field_path(path))
+            self.definition, self.nodes, self.parent_type, lazy_path(field_path(path))
         )
 
     def core_arguments(self, run: CompiledRun) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 
 from app.execution.compiled.job import Collected, Job, Spot, await_alone
-from app.execution.compiled.paths import CorePaths, LinkedPath, keys_of
+from app.execution.compiled.paths import LinkedPath, keys_of
 from app.execution.document import Prepared
 from app.execution.running import OperationTimeoutError, Run
 
@@ -43,7 +43,6 @@ class CompiledRun:
         "leftovers",
         "loop",
         "open",
-        "paths",
         "plan",
         "prepared",
         "queue",
@@ -71,7 +70,6 @@ class CompiledRun:
         self.root_value = root_value
         self.arguments: dict[int, dict[str, Any]] = {}
         self.errors: list[GraphQLError] = []
-        self.paths = CorePaths()
         self.open: list[Job | Spot] = []
         """What is awaited below the place being completed, nothing around it known yet."""
         self.queue: list[Job] = []

@@ -64,7 +64,7 @@ class SourceWriter:
             self.lines.append(" O = run.open")
         self.lines += body
         entries = ", ".join(f"{field.key!r}: {self._local(field)}" for field in plan.fields)
-        self.lines.append(f" return place({{{entries}}}) if j else {{{entries}}}")
+        self.lines += [f" d = {{{entries}}}", " return place(d) if j else d"]
 
     def _local(self, field: FieldPlan) -> str:
         if field.name == "__typename":
@@ -83,7 +83,7 @@ class SourceWriter:
             lines = [
                 " try:",
                 f"  f{i} = Job(run, P{i}, {self._value(field)}, {path}); j = True",
-                f" except Exception as e: f{i} = failed(run, P{i}, e, {path})",
+                f" except Exception: f{i} = failed(run, P{i}, p)",
             ]
             return lines, False
         type_ = get_nullable_type(position.type)
@@ -91,8 +91,8 @@ class SourceWriter:
             lines = [
                 " try:",
                 f"  f{i} = {self._value(field)}",
-                *self._leaf(field, type_, path),
-                f" except Exception as e: f{i} = failed(run, P{i}, e, {path})",
+                *self._leaf(field, type_),
+                f" except Exception: f{i} = failed(run, P{i}, p)",
             ]
             return lines, False
         lines = [
@@ -104,14 +104,14 @@ class SourceWriter:
         if position.nullable:
             lines.insert(0, " m = len(O)")
             lines.append(f"  if len(O) != m and type(f{i}) is not Job: run.enclose(m, q)")
-            lines.append(f" except Exception as e: f{i} = failed(run, P{i}, e, q, m)")
+            lines.append(f" except Exception: f{i} = failed(run, P{i}, p, m)")
         else:
-            lines.append(f" except Exception as e: f{i} = failed(run, P{i}, e, q)")
+            lines.append(f" except Exception: f{i} = failed(run, P{i}, p)")
         return lines, position.nullable
 
-    def _leaf(self, field: FieldPlan, type_: Any, path: str) -> list[str]:
+    def _leaf(self, field: FieldPlan, type_: Any) -> list[str]:
         i = field.index
-        otherwise = f"f{i} = value(run, P{i}, f{i}, {path}); j = True"
+        otherwise = f"f{i} = leaf(run, P{i}, f{i}, p); j = True"
         unless_null = f"f{i} is not None and " if field.position.nullable else ""
         if type_ in BUILT_IN:
             uncommon = UNCOMMON[type_.name].format(i=i)
@@ -127,11 +127,11 @@ class SourceWriter:
         if unless_null:
             return [
                 f"  if f{i} is not None:",
-                f"   f{i} = value(run, P{i}, f{i}, {path})",
+                f"   f{i} = leaf(run, P{i}, f{i}, p)",
                 f"   if type(f{i}) is Job: j = True",
             ]
         return [
-            f"  f{i} = value(run, P{i}, f{i}, {path})",
+            f"  f{i} = leaf(run, P{i}, f{i}, p)",
             f"  if type(f{i}) is Job: j = True",
         ]
 

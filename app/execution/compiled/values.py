@@ -6,6 +6,7 @@ Follows graphql-core's `Executor.complete_value` step by step (GraphQL specifica
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -31,7 +32,26 @@ def complete_value(run: CompiledRun, position: Position, value: Any, path: Linke
     return position.complete(run, value, path)
 
 
+def complete_leaf(
+    run: CompiledRun, position: Position, value: Any, before: LinkedPath | None
+) -> Any:
+    """Completes a scalar or enum, given the path of the object that it is of."""
+    field = position.field
+    return complete_value(run, position, value, (before, field.key, field.typename))
+
+
 def field_failed(
+    run: CompiledRun, position: Position, before: LinkedPath | None, mark: int = -1
+) -> None:
+    """Takes the exception being handled for the error of a field of the object at a path."""
+    error = sys.exception()
+    if not isinstance(error, Exception):
+        raise TypeError("There is no exception that could be a field's error.")
+    field = position.field
+    place_failed(run, position, error, (before, field.key, field.typename), mark)
+
+
+def place_failed(
     run: CompiledRun, position: Position, error: Exception, path: LinkedPath, mark: int = -1
 ) -> None:
     """Records the error of a field or item that may be null, or raises it located.
@@ -213,7 +233,7 @@ def _items(
                 try:
                     result = plain(run, value, place)
                 except Exception as error:  # noqa: BLE001 - becomes an error of this item
-                    field_failed(run, item, error, place)
+                    place_failed(run, item, error, place)
             if type(result) is Job:
                 result.into = completed
             append(result)
@@ -244,7 +264,7 @@ def _nullable_items(
                     if len(jobs) > mark and type(result) is not Job:
                         run.enclose(mark, place)
                 except Exception as error:  # noqa: BLE001 - becomes an error of this item
-                    field_failed(run, item, error, place, mark)
+                    place_failed(run, item, error, place, mark)
                     result = None
             if type(result) is Job:
                 result.into = completed
@@ -264,7 +284,7 @@ def _item(run: CompiledRun, item: Position, value: Any, path: LinkedPath) -> Any
         if item.nullable and len(run.open) > mark and type(result) is not Job:
             run.enclose(mark, path)
     except Exception as error:  # noqa: BLE001 - becomes an error of this item
-        field_failed(run, item, error, path, mark)
+        place_failed(run, item, error, path, mark)
         return None
     return result
 
