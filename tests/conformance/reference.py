@@ -256,7 +256,8 @@ class ReferenceBackend:
                 raise InvalidInput("a session is made for an owner in scope only")
             former = self.store.sessions.get(commit.session_id)
             holder = self.store.find(SessionKey(first.owner_id, first.key))
-            if holder or (former and former.session):
+            taken = former and (former.session or former.owner_id != first.owner_id)
+            if holder or taken:
                 return self.answer_existing(holder or former, first, scope)
             draft = create_session(commit, first, former)
         elif stored is None or stored.session is None:

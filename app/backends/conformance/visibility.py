@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.backends.conformance.samples import (
@@ -188,6 +190,27 @@ class VisibilityTests(BackendTests):
             changed(PinSession(True), idempotency=attempt("hers", "another request")),
         ):
             assert isinstance(await outcome_of(backend, commit, BOBS), NotFound)
+
+    async def test_a_creation_learns_nothing_of_a_foreign_attempt(self, backend: Backend) -> None:
+        await two_owners(backend)
+        for key in ("hers", "never used"):
+            commit = created(FIRST, key="his", owner_id=BOB, idempotency=attempt(key))
+            outcome = await outcome_of(backend, commit, BOBS)
+            assert isinstance(outcome, Conflict)
+            assert outcome.current is not None
+            assert outcome.current.id == SECOND
+
+    async def test_the_id_of_a_deleted_session_stays_its_owners(self, backend: Backend) -> None:
+        await two_owners(backend)
+        await done(backend, changed(DeleteSession()))
+        before = await records_of(backend)
+        commit = created(FIRST, key="new", owner_id=BOB, idempotency=attempt("hers"))
+        for scope in (BOBS, EVERYTHING):
+            outcome = await outcome_of(backend, replace(commit, idempotency=None), scope)
+            assert isinstance(outcome, Conflict)
+            assert outcome.current is None
+        assert isinstance(await outcome_of(backend, commit, BOBS), Conflict)
+        assert await records_of(backend) == before
 
     async def test_nothing_is_copied_from_a_foreign_session(self, backend: Backend) -> None:
         await two_owners(backend)

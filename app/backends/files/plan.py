@@ -167,9 +167,9 @@ class Plan:
         else:
             tombstone = find_tombstone(self._connection, commit.session_id)
             if work is not None or tombstone is None:
-                raise NotFound("no such session")
+                return None
             if not in_scope(tombstone.deletion.owner_id, scope):
-                raise NotFound("no such session")
+                return None
             epoch = tombstone.deletion.epoch
         if record.idempotency.digest != wanted.digest:
             raise Conflict("this idempotency key was used for another request", session)
@@ -208,6 +208,9 @@ class Plan:
             return Committed(existing.position, range(0), 0, existing, existing=True)
         if work is not None:
             raise Conflict("there is a session with this id already")
+        tombstone = find_tombstone(self._connection, commit.session_id)
+        if tombstone is not None and tombstone.deletion.owner_id != creation.owner_id:
+            raise Conflict("this id was a session's of another owner")
         if commit.expected:
             raise Conflict(f"the session is at revision 0, not {commit.expected}")
         if self._is_unreadable(commit.session_id) or self._store.system.fingerprint(
@@ -217,7 +220,6 @@ class Plan:
             raise StoreUnavailable(DAMAGED)
         session = new_session(commit, creation)
         draft = Draft(session, Rows(session.id, None))
-        tombstone = find_tombstone(self._connection, session.id)
         if tombstone is not None:
             draft.life = tombstone.number
             former = attempts_of(self._connection, session.id)

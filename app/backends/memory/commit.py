@@ -115,6 +115,9 @@ def _existing(
         return Committed(session.position, range(0), 0, session, existing=True)
     if commit.session_id in store.live:
         raise Conflict("there is a session with this id already")
+    former = store.deletions.get(commit.session_id)
+    if former is not None and former.owner_id != creation.owner_id:
+        raise Conflict("this id was a session's of another owner")
     return None
 
 

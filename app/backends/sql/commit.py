@@ -198,6 +198,11 @@ def _create(
         return Committed(existing.position, range(0), 0, existing, existing=True)
     if connection.execute(select(sessions.c.id).where(sessions.c.id == commit.session_id)).scalar():
         raise Conflict("there is a session with this id already")
+    former = connection.execute(
+        select(deletions.c.owner_id).where(deletions.c.session_id == commit.session_id)
+    ).one_or_none()
+    if former is not None and former[0] != owner:
+        raise Conflict("this id was a session's of another owner")
     connection.execute(delete(deletions).where(deletions.c.session_id == commit.session_id))
     session = _new_session(commit, creation)
     connection.execute(insert(sessions), from_session(session, archived_through=0))

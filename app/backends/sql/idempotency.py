@@ -50,10 +50,9 @@ def used_keys(
 
 
 def replay(connection: Connection, commit: Commit, scope: Scope) -> Committed | None:
-    """Returns the result of the commit's attempt, None for one that is new.
+    """Returns the result of the commit's attempt, None for one that is new or not in scope.
 
-    Raises `Conflict` where its key was used for another request, `NotFound` where the session is
-    not in scope.
+    Raises `Conflict` where its key was used for another request.
     """
     if commit.idempotency is None:
         return None
@@ -61,8 +60,8 @@ def replay(connection: Connection, commit: Commit, scope: Scope) -> Committed | 
     record = used_keys(connection, commit.session_id, {key}).get(key)
     if record is None:
         return None
-    session, epoch = _present_state(connection, commit.session_id, scope)
-    return answer_again(record, commit, session, epoch)
+    present = _present_state(connection, commit.session_id, scope)
+    return None if present is None else answer_again(record, commit, *present)
 
 
 def answer_again(
@@ -105,7 +104,7 @@ def remember(connection: Connection, results: Sequence[tuple[Commit, Committed]]
 
 def _present_state(
     connection: Connection, session_id: SessionId, scope: Scope
-) -> tuple[Session | None, Epoch]:
+) -> tuple[Session | None, Epoch] | None:
     row = connection.execute(
         in_scope(select(*SESSION_COLUMNS).where(sessions.c.id == session_id), scope)
     ).one_or_none()
@@ -117,5 +116,5 @@ def _present_state(
         deleted = deleted.where(deletions.c.owner_id == scope.owner)
     epoch = connection.execute(deleted).scalar()
     if epoch is None:
-        raise no_such_session()
+        return None
     return None, epoch
