@@ -102,9 +102,8 @@ class Registers:
         missing: list[int] = []
         last, cut, broken = 0, None, None
         for piece in pieces:
-            if piece.stamp is None or piece.end > size:
-                broken = piece.offset if broken is None else broken
             if piece.stamp is None:
+                broken = piece.offset if broken is None else broken
                 continue
             if (broken is not None or piece.stamp.number > last + 1) and last + 1 > durable:
                 broken = piece.offset if broken is None else broken

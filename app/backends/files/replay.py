@@ -93,7 +93,7 @@ class Replay:
             for at, first in enumerate(replayed.segments):
                 following = [*replayed.segments, replayed.first][at + 1]
                 self._walk_sealed(walk, first, following)
-            walk.walk_active(segment, size)
+            walk.walk_active(segment)
         replayed.draft.finish()
         return replayed
 
@@ -189,15 +189,13 @@ class _Walk:
                 break
             self._take(piece, piece.stamp)
 
-    def walk_active(self, segment: Segment, size: int) -> None:
+    def walk_active(self, segment: Segment) -> None:
         """Takes in the active file's records, up to where it was never acknowledged."""
         broken_at: int | None = None
         for piece in segment.pieces():
             stamp = piece.stamp
-            whole = stamp is not None and piece.end <= size
-            if stamp is None or not whole:
-                broken_at = piece.offset if broken_at is None else broken_at
             if stamp is None:
+                broken_at = piece.offset if broken_at is None else broken_at
                 continue
             faulty = broken_at is not None or stamp.number > self._last + 1
             if faulty and self._last + 1 > self._durable_of(segment):
