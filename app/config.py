@@ -125,6 +125,15 @@ class Settings(BaseSettings):
     max_directives: int = Field(
         default=20, ge=0, le=10_000, description="How many directives a query has."
     )
+    max_query_characters: int = Field(
+        100_000, ge=1000, le=1 << 30, description="How long the text of a query is."
+    )
+    max_input_values: int = Field(
+        2000,
+        ge=10,
+        le=1_000_000,
+        description="How many objects and list items the variables of a request hold.",
+    )
     max_tokens: int = Field(
         default=1000, ge=10, le=1_000_000, description="How many lexical tokens a query has."
     )

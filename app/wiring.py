@@ -76,6 +76,8 @@ def _limits(settings: Settings) -> Limits:
 
 def _query_limits(settings: Settings) -> QueryLimits:
     return QueryLimits(
+        document_characters=settings.max_query_characters,
+        input_values=settings.max_input_values,
         tokens=settings.max_tokens,
         depth=settings.max_depth,
         aliases=settings.max_aliases,

@@ -21,6 +21,7 @@ from app.execution.cost import Nodes
 from app.execution.cost_compiler import CostCompiler
 from app.execution.errors import (
     OPERATION_RESOLUTION_FAILURE,
+    QUERY_TOO_LONG,
     VALIDATION_FAILED,
     format_error,
     format_syntax_error,
@@ -77,6 +78,12 @@ def read_document(source: str, schema: GraphQLSchema, limits: QueryLimits) -> Do
     The limits come first, since validation itself is slow on what they refuse. Returns a request
     error with the first thing that is wrong.
     """
+    if len(source) > limits.document_characters:
+        message = (
+            f"The document has {len(source)} characters; at most {limits.document_characters} "
+            "are allowed. Send what is long in variables."
+        )
+        return refusal(format_error(GraphQLError(message), QUERY_TOO_LONG))
     try:
         syntax = parse(source, max_lexical_tokens=limits.tokens, max_comments=limits.comments)
     except GraphQLError as error:

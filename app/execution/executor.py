@@ -19,10 +19,12 @@ from app.execution.errors import (
     BAD_USER_INPUT,
     OPERATION_TIMEOUT,
     QUERY_TOO_COSTLY,
+    TOO_MANY_INPUT_VALUES,
     ExecutionErrors,
     ReportError,
     format_error,
 )
+from app.execution.input_size import holds_more_than
 from app.execution.limits import QueryLimits
 from app.execution.operation import DescribeError, OperationKind, Request, Response
 from app.execution.running import OperationTimeoutError, Run
@@ -169,11 +171,13 @@ class Executor:
 
     def _admit(self, prepared: Prepared, request: Request) -> tuple[VariableValues, int] | Response:
         """Coerces the variables and counts the cost, or refuses the request."""
+        given = dict(request.variables or {})
+        most = self._limits.input_values
+        if holds_more_than(most, self._schema, prepared.variable_definitions, given):
+            message = f"The variables hold more than {most} objects and list items: send fewer."
+            return refusal(format_error(GraphQLError(message), TOO_MANY_INPUT_VALUES))
         variables = get_variable_values(
-            self._schema,
-            prepared.variable_definitions,
-            dict(request.variables or {}),
-            max_errors=1,
+            self._schema, prepared.variable_definitions, given, max_errors=1
         )
         if isinstance(variables, list):
             return refusal(format_error(variables[0], BAD_USER_INPUT))

@@ -34,6 +34,8 @@ class QueryLimits:
     one known shape.
     """
 
+    document_characters: int = 100_000
+    """Characters of a document; tokens don't bound the length of a string or a comment."""
     tokens: int = 1_000
     comments: int = 500
     depth: int = 12
@@ -44,6 +46,8 @@ class QueryLimits:
     """Levels below and including `__schema` or `__type`; the standard query has 15."""
     introspection_aliases: int = 3
     """Aliases on `__schema` and below it or `__type`: each repeats a walk of the whole schema."""
+    input_values: int = 2_000
+    """Objects and list items that the variables of a request may hold together."""
     nodes: int = 10_000
     """Objects that an operation may ask for, multiplied through its lists and pages."""
     page_size: int = 50

@@ -15,7 +15,7 @@ from app.model.changes import (
     EditMessage,
     TruncateMessages,
 )
-from app.model.errors import InvalidInput, NotFound, ScrollbackError
+from app.model.errors import InvalidInput, ScrollbackError
 from app.model.identifiers import MessageId, Revision, SessionId
 from app.model.identifiers import Sequence as MessageNumber
 from app.model.message import Message, MessageStatus, NewMessage
@@ -142,8 +142,9 @@ async def edit_message(
     check_message_details(edit.model, edit.usage, edit.metadata, (), limits)
     preview = None
     if edit.parts is not None:
-        present = await _present_message(services, caller, message_id)
-        preview = preview_of(present.role, edit.parts)
+        present = await _find_message(services, caller, message_id)
+        # The commit says that it is not there, or that this attempt was made while it was.
+        preview = None if present is None else preview_of(present.role, edit.parts)
     change = EditMessage(
         sequence=message_id.sequence,
         parts=edit.parts,
@@ -161,10 +162,7 @@ async def edit_message(
         Attempt("editMessage", (message_id, edit, expected), idempotency_key),
         expected=expected,
     )
-    found = await services.backend.get_messages([message_id], read_scope(caller))
-    message = found.get(message_id)
-    if isinstance(message, ScrollbackError):
-        raise message
+    message = await _find_message(services, caller, message_id)
     return Edited(present_session(committed), message)
 
 
@@ -235,11 +233,11 @@ def with_previews(messages: Sequence[NewMessage]) -> tuple[NewMessage, ...]:
     )
 
 
-async def _present_message(services: Services, caller: Caller, message_id: MessageId) -> Message:
+async def _find_message(
+    services: Services, caller: Caller, message_id: MessageId
+) -> Message | None:
     found = await services.backend.get_messages([message_id], read_scope(caller))
     message = found.get(message_id)
-    if message is None:
-        raise NotFound("There is no such message.", ("messageId",))
     if isinstance(message, ScrollbackError):
         raise message
     return message

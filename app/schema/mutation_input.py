@@ -15,8 +15,8 @@ class RepeatableInput:
         default=None,
         description=(
             "Your name for this attempt, such as a random UUID. Where an answer got lost, send "
-            "the same again: it happens once, and you get the first result. The same key with "
-            "another input is a ConflictError."
+            "the same again: it happens once, and you get the first result. Within a session "
+            "the same key with another input is a ConflictError."
         ),
     )
 

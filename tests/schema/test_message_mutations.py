@@ -378,3 +378,25 @@ async def test_an_error_of_the_one_message_names_the_input_of_one(api: Api) -> N
         ["input", "message", "parts", "0", "image", "url"]
     ]
     assert await api.texts(session_id) == []
+
+
+async def test_a_repeated_edit_gives_its_first_result_when_the_message_is_gone(api: Api) -> None:
+    session_id = await api.create()
+    (message_id,) = await api.say(session_id, "hello")
+    given = {"messageId": message_id, "parts": [{"text": {"text": "hi"}}], "idempotencyKey": "k"}
+    first = await api.mutate("editMessage", "message { text } session { revision }", **given)
+    assert first["message"] == {"text": "hi"}
+    await api.mutate("deleteMessage", "", messageId=message_id)
+    again = await api.mutate("editMessage", "message { text } session { id }", **given)
+    assert again == {"message": None, "session": {"id": session_id}, "userErrors": []}
+
+
+async def test_an_edit_of_a_message_that_is_gone_is_not_found(api: Api) -> None:
+    session_id = await api.create()
+    (message_id,) = await api.say(session_id, "hello")
+    await api.mutate("deleteMessage", "", messageId=message_id)
+    payload = await api.mutate(
+        "editMessage", "message { text }", messageId=message_id, parts=[{"text": {"text": "hi"}}]
+    )
+    assert payload["message"] is None
+    assert [error["code"] for error in payload["userErrors"]] == ["NOT_FOUND"]
