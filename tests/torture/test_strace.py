@@ -50,8 +50,8 @@ async def test_what_strace_injects_loses_nothing(memory_path: Path, injection: s
     await backend.close()
     call = injection.partition(":")[0]
     process = await asyncio.create_subprocess_exec(
-        "strace", "-f", "-qq", "-o", str(memory_path / "trace"), "-e", f"trace={call}", "-e", f"inject={injection}",
-        sys.executable, "-c", APPEND, str(root),
+        "strace", "-f", "-qq", "-o", str(memory_path / "trace"), "-e", f"trace={call}",
+        "-e", f"inject={injection}", sys.executable, "-c", APPEND, str(root),
         stdout=PIPE, stderr=PIPE, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     out, error = await asyncio.wait_for(process.communicate(), 120)
