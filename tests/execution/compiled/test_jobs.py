@@ -1,0 +1,199 @@
+"""Resolvers that wait run without a task of their own, and notice nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from app.execution.compiled.job import Job
+from app.execution.compiled.operation import ExecutionOptions
+from app.execution.document import Prepared
+from app.execution.executor import Executor
+from app.execution.limits import QueryLimits
+from app.execution.operation import Request, ShownError
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+
+
+class World:
+    """What the resolvers of an operation met."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.loader: DataLoader[int, int] = DataLoader(self._load)
+        self.tasks: list[object] = []
+        self.waiting = asyncio.Event()
+        self.ended: list[str] = []
+
+    async def _load(self, keys: list[int]) -> list[int]:
+        self.asked.append(keys)
+        await asyncio.sleep(0)
+        return [key * 10 for key in keys]
+
+
+Info = strawberry.Info[World, None]
+
+
+@strawberry.type
+class Item:
+    number: int
+
+    @strawberry.field
+    async def loaded(self, info: Info) -> int:
+        info.context.tasks.append(asyncio.current_task())
+        return await info.context.loader.load(self.number)
+
+    @strawberry.field
+    async def shared(self, info: Info) -> int:
+        return await info.context.loader.load(1)
+
+    @strawberry.field
+    async def fails_on_two(self) -> int:
+        await asyncio.sleep(0)
+        if self.number == 2:
+            raise ValueError("two")
+        return self.number
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def items(self) -> list[Item | None]:
+        return [Item(number=number) for number in (1, 2, 3)]
+
+    @strawberry.field
+    async def named(self, name: str) -> str:
+        NAME.set(name)
+        await asyncio.sleep(0)
+        return NAME.get()
+
+    @strawberry.field
+    async def timed_out(self) -> str:
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "in time"
+        return "too late"
+
+    @strawberry.field
+    async def grouped(self, fail: bool = False) -> str | None:
+        async def part(text: str) -> str:
+            await asyncio.sleep(0)
+            if fail and text == "b":
+                raise ValueError(text)
+            return text
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(part(text)) for text in "ab"]
+        except ExceptionGroup as errors:
+            return f"failed: {errors.exceptions[0]}"
+        return "".join(task.result() for task in parts)
+
+    @strawberry.field
+    async def stays(self, info: Info, stubborn: bool = False) -> str:
+        try:
+            info.context.waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            info.context.ended.append("stubborn" if stubborn else "stays")
+        return "never"
+
+
+def executor(limits: QueryLimits | None = None) -> Executor:
+    return Executor(
+        strawberry.Schema(Query),
+        limits=limits or QueryLimits(),
+        options=ExecutionOptions(compiled=True, runs_before_compiling=0),
+        describe_error=lambda error: ShownError(str(error), "SHOWN"),
+        report_error=lambda *_: None,
+    )
+
+
+async def run(text: str, world: World | None = None, limits: QueryLimits | None = None) -> Any:
+    chosen, request = executor(limits), Request(text)
+    prepared = chosen.prepare(request)
+    assert isinstance(prepared, Prepared), prepared
+    response = await chosen.execute(prepared, request, world or World())
+    assert chosen.statistics.compiled_runs == 1
+    return response
+
+
+async def test_all_loads_of_a_level_are_one_batch_and_no_task_is_made_for_them() -> None:
+    world = World()
+    response = await run("{ items { loaded shared } }", world)
+    assert response.data == {
+        "items": [{"loaded": number * 10, "shared": 10} for number in (1, 2, 3)]
+    }
+    assert world.asked == [[1, 2, 3]]
+    assert [type(task) for task in world.tasks] == [Job, Job, Job]
+    assert len(set(map(id, world.tasks))) == 3
+
+
+async def test_context_variables_are_each_resolvers_own() -> None:
+    response = await run('{ a: named(name: "a") b: named(name: "b") }')
+    assert response.data == {"a": "a", "b": "b"}
+    assert NAME.get() == "nobody"
+
+
+async def test_a_timeout_inside_a_resolver_stops_that_resolver_alone() -> None:
+    response = await run('{ timedOut other: timedOut named(name: "x") }')
+    assert response.data == {"timedOut": "in time", "other": "in time", "named": "x"}
+    assert response.errors == []
+
+
+async def test_a_task_group_inside_a_resolver_works_and_fails_as_in_a_task() -> None:
+    response = await run("{ grouped failing: grouped(fail: true) other: grouped }")
+    assert response.data == {"grouped": "ab", "failing": "failed: b", "other": "ab"}
+
+
+async def test_what_siblings_of_a_failed_field_wait_for_reaches_the_others() -> None:
+    """graphql-core cancels the loader's future, and the other items with it."""
+    world = World()
+    response = await run("{ items { shared failsOnTwo } }", world)
+    assert response.data == {
+        "items": [
+            {"shared": 10, "failsOnTwo": 1},
+            None,
+            {"shared": 10, "failsOnTwo": 3},
+        ]
+    }
+    assert [error["path"] for error in response.errors] == [["items", 1, "failsOnTwo"]]
+    assert world.asked == [[1]]
+
+
+async def test_the_time_limit_stops_every_job_and_waits_for_its_end() -> None:
+    world = World()
+    text = "{ stays stubborn: stays(stubborn: true) }"
+    response = await run(text, world, QueryLimits(timeout_seconds=0.01))
+    assert response.errors[0]["extensions"] == {"code": "OPERATION_TIMEOUT"}
+    assert sorted(world.ended) == ["stays", "stubborn"]
+
+
+async def test_a_second_cancellation_does_not_break_off_what_tidies_up() -> None:
+    world = World()
+    task = asyncio.create_task(run("{ stays stubborn: stays(stubborn: true) }", world))
+    await world.waiting.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(world.ended) == ["stays", "stubborn"]
+
+
+async def test_a_run_leaves_nothing_to_the_garbage_collector() -> None:
+    await run("{ items { loaded } }")
+    gc.collect()
+    assert [found for found in gc.get_objects() if isinstance(found, Job)] == []
