@@ -67,6 +67,31 @@ class DatabaseServer:
 
         return open_named
 
+    @property
+    def port(self) -> int:
+        """The port of a URL that names none."""
+        return 5432 if self.kind == "postgresql" else 3306
+
+    def without_encryption(self, url: URL) -> URL:
+        """Returns the URL by which what is sent can be read on the way."""
+        return url.update_query_dict({"sslmode": "disable"}) if self.kind == "postgresql" else url
+
+    async def disconnect_all(self) -> None:
+        """Closes every connection to the databases of the run."""
+        if self.kind == "postgresql":
+            statement = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname"
+            await self._execute(f"{statement} LIKE '{self._run}%'")
+            return
+
+        async def kill(connection: AsyncConnection) -> None:
+            listed = await connection.exec_driver_sql(
+                f"SELECT id FROM information_schema.processlist WHERE db LIKE '{self._run}%%'"
+            )
+            for (connection_id,) in listed.all():
+                await connection.exec_driver_sql(f"KILL {connection_id}")
+
+        await self._run_on(self._url, kill)
+
     async def drop(self) -> None:
         """Drops every database of the run."""
         for database in sorted(self._made):
