@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
+from app.backends.conformance import OpenNamed
 from app.backends.conformance.samples import (
     BOB,
     FIRST,
@@ -21,6 +24,7 @@ from app.backends.conformance.samples import (
     said,
     stream,
 )
+from app.backends.open import open_backend
 from app.backends.protocol import Backend
 from app.model.changes import (
     AddMessages,
@@ -36,12 +40,41 @@ from app.model.message import Sender
 from app.model.parts import TextPart
 from app.model.records import Damage
 from app.model.session import Agent, Profile, User
+from tests.databases import DatabaseServer
 
-STORES: Mapping[str, Callable[[Path, str], str]] = {
-    "sqlite": lambda folder, name: f"sqlite:///{folder / name}.db",
-    "memory": lambda folder, name: f"memory://{quote(f'{folder}-{name}', safe='')}",
+
+def _by_url(pattern: str) -> Callable[[pytest.FixtureRequest], OpenNamed]:
+    """Returns what opens stores below the test's folder, by a URL in which `{}` is the path."""
+
+    def opener(request: pytest.FixtureRequest) -> OpenNamed:
+        folder: Path = request.getfixturevalue("tmp_path")
+        return lambda name: open_backend(pattern.format(folder / name))
+
+    return opener
+
+
+def _by_server(fixture: str) -> Callable[[pytest.FixtureRequest], OpenNamed]:
+    """Returns what opens stores on the server of a fixture; without one its tests are skipped."""
+
+    def opener(request: pytest.FixtureRequest) -> OpenNamed:
+        server: DatabaseServer = request.getfixturevalue(fixture)
+        return server.open_stores()
+
+    return opener
+
+
+STORES: Mapping[str, Callable[[pytest.FixtureRequest], OpenNamed]] = {
+    "sqlite": _by_url("sqlite:///{}.db"),
+    "postgresql": _by_server("postgresql"),
+    "files": _by_url("file:///{}"),
+    "mariadb": _by_server("mariadb"),
+    "memory": lambda request: _open_in_memory(request.getfixturevalue("tmp_path")),
 }
-"""By kind, the URL of the store of a name among those of a folder. A new kind is a new line."""
+"""By kind, what opens the stores of a test by their names. A new kind is a new line."""
+
+
+def _open_in_memory(folder: Path) -> OpenNamed:
+    return lambda name: open_backend(f"memory://{quote(f'{folder}-{name}', safe='')}")
 
 
 async def fill(backend: Backend) -> None:

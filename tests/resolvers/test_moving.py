@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from app.backends.conformance import OpenNamed
 from app.backends.conformance.samples import (
     FIRST,
     SECOND,
@@ -19,6 +20,7 @@ from app.backends.conformance.samples import (
     errors_found,
     log_of,
     number_id,
+    numbered,
     records_of,
     said,
     session_of,
@@ -30,20 +32,26 @@ from app.model.errors import StoreUnavailable
 from app.model.message import Message
 from app.model.records import Deletion, Loaded, Record
 from app.model.session import Session
+from app.resolvers.comparing import Comparison, compare_stores
 from app.resolvers.moving import copy_store
 from tests.stores import STORES, fill
 
-PAIRS = tuple(itertools.product(STORES, STORES))
+KINDS = tuple(STORES)
+PAIRS = (("sqlite", "sqlite"), *zip(KINDS, (*KINDS[1:], KINDS[0]), strict=True))
+"""Round in a circle: each kind gives and takes once."""
 
 
 @pytest.fixture(params=PAIRS, ids="-to-".join)
-async def pair(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[tuple[Backend, Backend]]:
+def openers(request: pytest.FixtureRequest) -> tuple[OpenNamed, OpenNamed]:
+    """What opens the stores of two kinds."""
+    first, second = request.param
+    return STORES[first](request), STORES[second](request)
+
+
+@pytest.fixture
+async def pair(openers: tuple[OpenNamed, OpenNamed]) -> AsyncIterator[tuple[Backend, Backend]]:
     """A store with something of everything, and an empty one."""
-    kinds: tuple[str, str] = request.param
-    source = await open_backend(STORES[kinds[0]](tmp_path, "source"))
-    target = await open_backend(STORES[kinds[1]](tmp_path, "target"))
+    source, target = await openers[0]("source"), await openers[1]("target")
     await fill(source)
     yield source, target
     await source.close()
@@ -53,8 +61,8 @@ async def pair(
 @pytest.fixture
 async def stores(tmp_path: Path) -> AsyncIterator[tuple[Backend, Backend]]:
     """Two empty stores of the default kind."""
-    source = await open_backend(STORES["sqlite"](tmp_path, "source"))
-    target = await open_backend(STORES["sqlite"](tmp_path, "target"))
+    source = await open_backend(f"sqlite:///{tmp_path}/source.db")
+    target = await open_backend(f"sqlite:///{tmp_path}/target.db")
     yield source, target
     await source.close()
     await target.close()
@@ -114,6 +122,44 @@ async def test_a_client_goes_on_at_the_copy_where_it_was(pair: tuple[Backend, Ba
     news = await log_of(target, after=position)
     assert [event.sequence for event in news.events] == [10]
     assert not news.gap
+
+
+@pytest.fixture
+def chain(request: pytest.FixtureRequest) -> list[OpenNamed]:
+    """What opens the stores of every kind, and at the end those of the first kind again."""
+    return [STORES[kind](request) for kind in (*KINDS, KINDS[0])]
+
+
+async def test_a_store_goes_through_all_kinds_while_it_is_written_to(
+    chain: list[OpenNamed],
+) -> None:
+    stores = [await opener(f"hop-{place}") for place, opener in enumerate(chain)]
+    await fill(stores[0])
+    for turn in range(2):
+        for hop, (source, target) in enumerate(pairwise(stores)):
+            at = 40 + 10 * turn + hop
+            key = attempt(f"{turn}:{hop}")
+            await done(source, changed(AddMessages((said("on the way"),)), at=at, idempotency=key))
+            await done(source, created(number_id(200 + at), messages=numbered(3), at=at))
+            loaded = await copy(source, target)
+            assert loaded.conflicts == ()
+            compared = await compare(source, target)
+            assert compared.identical
+            assert compared.first == compared.second
+        # The first is now the only one that lacks what was written on the way.
+        assert (await copy(stores[-1], stores[0])).conflicts == ()
+    for store in stores:
+        await store.close()
+
+
+async def compare(first: Backend, second: Backend) -> Comparison:
+    return await compare_stores(
+        first,
+        second,
+        on_difference=lambda difference: None,
+        on_session=lambda session: None,
+        on_record=lambda record: None,
+    )
 
 
 async def test_a_key_that_a_deletion_set_free_is_copied_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
@@ -286,6 +287,20 @@ class TransferTests(BackendTests):
         with pytest.raises(InvalidInput):
             await backend.load(stream([replace(stray, session_id=SECOND)]))
         assert await records_of(backend) == records
+
+    async def test_an_export_that_is_left_early_leaves_nothing_behind(
+        self, backend: Backend
+    ) -> None:
+        await well_filled(backend)
+        records = await records_of(backend)
+        for taken in (1, len(NAMES) + 3, len(records) // 2, len(records) - 1):
+            export = backend.export(EVERYTHING)
+            for record in records[:taken]:
+                assert await anext(export) == record
+            if isinstance(export, AsyncGenerator):
+                await export.aclose()
+            assert await records_of(backend) == records
+        await done(backend, changed(AddMessages((said("next"),)), at=90))
 
     async def test_an_export_in_scope_loads_to_the_same(
         self, backend: Backend, another_store: OpenStore

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -42,8 +43,12 @@ async def export(
 ) -> AsyncIterator[Record]:
     """Yields every record in scope; see `Transfer.export`. Raises `StoreUnavailable`."""
     try:
-        async with engine.connect() as connection:
-            async for record in _records(dialect, connection, scope, after):
+        # A reader who stops early ends the transaction too, before the connection is given back.
+        async with (
+            engine.connect() as connection,
+            aclosing(_records(dialect, connection, scope, after)) as records,
+        ):
+            async for record in records:
                 yield record
     except DATABASE_ERRORS as error:
         raise dialect.explain(error) from error
@@ -51,7 +56,7 @@ async def export(
 
 async def _records(
     dialect: Dialect, connection: AsyncConnection, scope: Scope, after: SessionId | None
-) -> AsyncIterator[Record]:
+) -> AsyncGenerator[Record, None]:
     if after is None:
         async with dialect.snapshot(connection):
             async for record in _directory(connection, scope):
