@@ -92,11 +92,34 @@ class DatabaseServer:
 
         await self._run_on(self._url, kill)
 
+    async def execute_in(self, url: URL, statement: str) -> None:
+        """Runs a statement in one database."""
+        await self._run_on(url, lambda connection: connection.exec_driver_sql(statement))
+
+    async def tables_of(self, url: URL) -> set[str]:
+        """Returns the names of a database's tables."""
+        found: set[str] = set()
+
+        async def look(connection: AsyncConnection) -> None:
+            found.update(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+
+        await self._run_on(url, look)
+        return found
+
+    async def forget(self, name: str) -> None:
+        """Drops the database of a name, so that the next one of it has no tables."""
+        database = f"{self._run}_{name}"
+        self._made.remove(database)
+        await self._drop(database)
+
+    async def _drop(self, database: str) -> None:
+        force = " WITH (FORCE)" if self.kind == "postgresql" else ""
+        await self._execute(f"DROP DATABASE {database}{force}")
+
     async def drop(self) -> None:
         """Drops every database of the run."""
         for database in sorted(self._made):
-            force = " WITH (FORCE)" if self.kind == "postgresql" else ""
-            await self._execute(f"DROP DATABASE {database}{force}")
+            await self._drop(database)
 
     async def _execute(self, statement: str) -> None:
         await self._run_on(
