@@ -10,6 +10,7 @@ from graphql import ExecutionResult, GraphQLError, located_error
 from graphql.execution import create_source_event_stream
 from graphql.execution.values import VariableValues, get_variable_values
 
+from app.execution.compiled.budget import PlanBudget
 from app.execution.compiled.compiler import Compiler
 from app.execution.compiled.operation import ExecutionOptions, Statistics
 from app.execution.compiled.run import CompiledRun
@@ -56,6 +57,7 @@ class Executor:
         self._limits = limits
         self._options = options
         self._compiler = Compiler(self._schema)
+        self._plans = PlanBudget(options.plan_characters)
         self.statistics = Statistics()
         self._errors = ExecutionErrors(describe_error, report_error)
         self._documents: DocumentCache[Document] = DocumentCache(
@@ -106,7 +108,7 @@ class Executor:
     ) -> Run | CompiledRun:
         if self._options.compiled:
             plan = prepared.compiled.plan(
-                self._compiler, prepared, variables, self._options, self.statistics
+                self._compiler, self._plans, prepared, variables, self._options, self.statistics
             )
             if plan is not None:
                 return CompiledRun(plan, self._schema, prepared, variables, context, root_value)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphql.execution.values import VariableValues
 
 from app.execution.compiled.shape import CONDITIONS, SIZE, Shape, shape_of
 
 if TYPE_CHECKING:
+    from app.execution.compiled.budget import PlanBudget
     from app.execution.compiled.compiler import Compiler
     from app.execution.compiled.plan import Plan
     from app.execution.document import Prepared
 
 MOST_PLANS = 8
 """Plans of one operation, one for each combination of its conditions that requests have had."""
+
+Conditions: TypeAlias = tuple[object, ...]
+"""The values of the variables that decide which fields are selected."""
 
 FIRST_RUNS = "first run"
 
@@ -28,6 +32,8 @@ class ExecutionOptions:
     """Off, every operation is run by graphql-core's executor."""
     runs_before_compiling: int = 1
     """Compiling costs as much as some runs, and most different documents are seen once."""
+    plan_characters: int = 1_000_000
+    """Generated source of all plans; one takes some ten bytes of memory a character."""
 
 
 @dataclass(slots=True)
@@ -52,17 +58,18 @@ class Statistics:
 class CompiledOperation:
     """What compiling one operation has come to so far. Kept with its document and no longer."""
 
-    __slots__ = ("_plans", "_runs", "_shape", "_too_large")
+    __slots__ = ("__weakref__", "_plans", "_runs", "_shape", "_too_large")
 
     def __init__(self) -> None:
         self._runs = 0
         self._shape: Shape | None = None
-        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._plans: dict[Conditions, tuple[Plan, int]] = {}
         self._too_large = False
 
     def plan(
         self,
         compiler: Compiler,
+        budget: PlanBudget,
         prepared: Prepared,
         variables: VariableValues,
         options: ExecutionOptions,
@@ -80,8 +87,11 @@ class CompiledOperation:
             return None
         coerced = variables.coerced
         conditions = tuple(coerced.get(name) for name in self._shape.conditions)
-        plan = self._plans.get(conditions)
-        if plan is None:
+        kept = self._plans.get(conditions)
+        if kept is not None:
+            plan: Plan | None = kept[0]
+            budget.use(kept[1])
+        else:
             if self._too_large:
                 statistics.fall_back(SIZE)
                 return None
@@ -94,6 +104,11 @@ class CompiledOperation:
                 statistics.fall_back(SIZE)
                 return None
             statistics.plans += 1
-            self._plans[conditions] = plan
+            number = budget.keep(self, conditions, len(plan.source))
+            self._plans[conditions] = (plan, number)
         statistics.compiled_runs += 1
         return plan
+
+    def drop(self, conditions: Conditions) -> None:
+        """Forgets a plan; it is made again when it is needed."""
+        self._plans.pop(conditions, None)

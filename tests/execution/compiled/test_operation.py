@@ -99,7 +99,7 @@ async def test_fragments_that_blow_up_share_their_functions() -> None:
     )
     text = f"{{ book {{ author {{ ...F0 }} }} }} {fragments} fragment F{levels} on Author {{ id }}"
     assert (await library.run(text))["data"]["book"] is not None
-    (plan,) = prepared_by(library, text).compiled._plans.values()
+    ((plan, _number),) = prepared_by(library, text).compiled._plans.values()
     assert plan.source.count("def ") < 10 * levels
 
 
@@ -140,11 +140,25 @@ async def test_plans_leave_memory_with_their_documents() -> None:
     assert plans_alive() - before <= 20
 
 
+async def test_the_memory_of_all_plans_is_bounded_and_the_last_used_stay() -> None:
+    before = plans_alive()
+    options = ExecutionOptions(runs_before_compiling=0, plan_characters=3_000)
+    library = open_library(options=options)
+    used = "{ book { title author { name } } }"
+    for number in range(50):
+        text = f"query ($a: Boolean!) {{ hello x{number}: hello @include(if: $a) }}"
+        for condition in (True, False):
+            await library.run(text, {"a": condition})
+        assert (await library.run(used))["data"]["book"]["author"] == {"name": "Ursula"}
+    assert library.executor.statistics.plans == 101
+    assert 1 < plans_alive() - before < 12
+
+
 async def test_generated_code_is_gone_when_nothing_holds_its_document() -> None:
     library = open_library(options=AT_ONCE)
     await library.run("{ book { title } }")
     prepared = prepared_by(library, "{ book { title } }")
-    (plan,) = prepared.compiled._plans.values()
+    ((plan, _number),) = prepared.compiled._plans.values()
     build = weakref.ref(plan.fields[0])
     del library, prepared, plan
     gc.collect()
@@ -158,7 +172,7 @@ async def test_nothing_of_a_document_gets_into_the_generated_code_but_names() ->
         "hello": 'Hello, "); import os #!',
         "tricky_name": "Hello, world!",
     }
-    (plan,) = prepared_by(library, text).compiled._plans.values()
+    ((plan, _number),) = prepared_by(library, text).compiled._plans.values()
     assert "import os" not in plan.source
     assert "'tricky_name'" in plan.source
 
