@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from app.backends.protocol import EVERYTHING
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.open import open_sqlite
+from app.model.changes import AddMessages, Commit
 from app.model.errors import StoreUnavailable
+from app.model.session import Session
+from tests.backends.conftest import AT, SESSION, create, said
 
 FULL = 2
 
@@ -72,3 +78,65 @@ async def test_within_a_process_one_task_at_a_time_is_inside(tmp_path: Path) -> 
     await asyncio.gather(*(enter() for _ in range(10)))
     assert most == 1
     gate.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_nothing_is_acknowledged_into_a_file_that_is_gone(
+    store: SqlBackend, path: Path, replaced: bool
+) -> None:
+    await create(store, "kept")
+    for name in ("", "-wal", "-shm"):
+        path.with_name(path.name + name).unlink()
+    if replaced:
+        path.touch()
+    added = Commit(SESSION, (AddMessages((said("lost"),)),), AT)
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await store.commit([added], EVERYTHING)
+    readiness = await store.ready()
+    assert not readiness.ready
+    assert "removed or replaced" in readiness.detail
+    assert path.exists() is replaced
+    path.unlink(missing_ok=True)
+
+
+async def test_a_gate_whose_file_was_deleted_still_keeps_others_out(tmp_path: Path) -> None:
+    first = WriterGate(tmp_path / "gate")
+    second = WriterGate(tmp_path / "gate", patience=0.05)
+    async with first.hold():
+        pass
+    (tmp_path / "gate").unlink()
+    async with first.hold():
+        with pytest.raises(StoreUnavailable, match="another process has been writing"):
+            async with second.hold():
+                pytest.fail("the gate let two in")
+    first.close()
+    second.close()
+
+
+async def fill(store: SqlBackend, acknowledged: list[object]) -> None:
+    """Appends 5 MB, noting every acknowledgement."""
+    large = Commit(SESSION, (AddMessages((said("x" * 50_000),)),), AT)
+    for _ in range(100):
+        acknowledged += await store.commit([large], EVERYTHING)
+
+
+async def test_a_full_disk_is_told_as_one_that_changed_nothing(tmp_path: Path) -> None:
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(mounted)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)  # noqa: ASYNC221
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a full disk needs the right to mount one")
+    try:
+        store, _ = await open_sqlite(mounted / "store.db", migrate=True)
+        await create(store)
+        acknowledged: list[object] = []
+        with pytest.raises(StoreUnavailable, match="disk is full: nothing was changed"):
+            await fill(store, acknowledged)
+        session = (await store.get_sessions([SESSION], EVERYTHING))[SESSION]
+        assert isinstance(session, Session)
+        assert 0 < session.message_count == len(acknowledged)
+        await store.close()
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)  # noqa: ASYNC221

@@ -58,10 +58,17 @@ async def test_migrating_says_what_there_was_and_is(path: Path) -> None:
     assert second == Migrated(migrations.HEAD, migrations.HEAD)
 
 
-async def test_without_leave_to_migrate_an_empty_store_is_refused(path: Path) -> None:
+async def test_without_leave_to_migrate_a_missing_store_is_not_made(path: Path) -> None:
+    with pytest.raises(StoreUnusable, match=r"there is no store at .*store\.db"):
+        await open_backend(f"sqlite:///{path}", migrate=False)
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_without_leave_to_migrate_an_empty_file_is_refused(path: Path) -> None:
+    path.touch()
     with pytest.raises(StoreUnusable, match="scrollback migrate"):
         await open_backend(f"sqlite:///{path}", migrate=False)
-    assert not path.exists()
+    assert path.read_bytes() == b""
 
 
 async def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:

@@ -14,7 +14,7 @@ from app.backends.sql.read import SqlReader
 from app.backends.sql.tables import sessions
 from app.backends.sql.writer import Writer
 from app.model.changes import Commit, Committed
-from app.model.errors import ScrollbackError
+from app.model.errors import ScrollbackError, StoreUnavailable
 from app.model.identifiers import SessionId
 from app.model.records import Loaded, Record
 
@@ -61,8 +61,11 @@ class SqlBackend(SqlReader):
         if self._closed:
             return Readiness(ready=False, detail="the store is closed")
         try:
+            self._writer.check()
             async with self._reading.connect() as connection:
                 await connection.execute(select(sessions.c.id).limit(1))
+        except StoreUnavailable as error:
+            return Readiness(ready=False, detail=error.message)
         except DATABASE_ERRORS:
             return Readiness(ready=False, detail="the store does not answer")
         return Readiness(ready=True, detail="the store answers")

@@ -29,7 +29,7 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
     `StoreUnusable` for a file that is no store, can't be written, is of a newer version, or,
     without `migrate`, of an older one.
     """
-    _check_path(path)
+    _check_path(path, migrate=migrate)
     reader, writer = create_reader(path), create_writer(path)
     gate = WriterGate(path.with_name(path.name + ".gate"))
     try:
@@ -48,6 +48,7 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
         if isinstance(error, DBAPIError):
             raise _unusable(path, error) from error
         raise
+    gate.guard(path)
     dialect, committer = SqliteDialect(), create_committer(path)
     backend = SqlBackend(
         dialect,
@@ -58,7 +59,9 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
     return backend, Migrated(before, migrations.HEAD)
 
 
-def _check_path(path: Path) -> None:
+def _check_path(path: Path, *, migrate: bool) -> None:
+    if not migrate and not path.exists():
+        raise StoreUnusable(f"there is no store at {path}")
     if not path.parent.is_dir():
         raise StoreUnusable(f"the folder {path.parent} does not exist: create it first")
     if path.is_dir():

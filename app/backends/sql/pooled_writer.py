@@ -88,6 +88,9 @@ class PooledWriter:
                 raise _unknown() from error
             raise self._dialect.explain(error) from error
 
+    def check(self) -> None:
+        """Knows of nothing: the server tells when it is asked."""
+
     async def close(self) -> None:
         if self._closed:
             return

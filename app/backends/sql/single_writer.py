@@ -71,6 +71,9 @@ class SingleWriter:
             except DBAPIError as error:
                 raise self._dialect.explain(error) from error
 
+    def check(self) -> None:
+        self._gate.check()
+
     async def close(self) -> None:
         """Finishes what was asked for and closes the connection, under the gate.
 
@@ -81,7 +84,7 @@ class SingleWriter:
         self._closed = True
         if self._working is not None:
             await self._working
-        async with self._turn, self._gate.hold():
+        async with self._turn, self._gate.hold(closing=True):
             await self._writing.dispose()
             await self._in_thread(self._committing.dispose)
         self._thread.shutdown()
@@ -120,7 +123,8 @@ class SingleWriter:
             try:
                 connection.commit()
             except DBAPIError as error:
-                if self._dialect.failure(error) is Failure.BUSY:
+                # What SQLite refuses for want of room is not in its log, nor will it be.
+                if self._dialect.failure(error) in (Failure.BUSY, Failure.FULL):
                     raise
                 log.exception("commit_failed")
                 raise UnknownOutcome(

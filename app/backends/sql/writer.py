@@ -37,6 +37,10 @@ class Writer(Protocol):
         """Holds one write transaction, committed at the end, for work that is no commit."""
         ...
 
+    def check(self) -> None:
+        """Raises `StoreUnavailable` where it is known that nothing can be written."""
+        ...
+
     async def close(self) -> None:
         """Finishes what was asked for and lets go of the connections."""
         ...

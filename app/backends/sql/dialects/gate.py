@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from app.model.errors import StoreUnavailable
 
@@ -23,8 +24,19 @@ try:
 except ImportError:  # pragma: no cover - no flock on Windows, where SQLite's own lock remains
     fcntl = None  # type: ignore[assignment]
 
+_Identity: TypeAlias = tuple[int, int] | None
+
 _FIRST_PAUSE = 0.0005
 _LONGEST_PAUSE = 0.02
+
+
+def _identity(path: Path) -> _Identity:
+    """Returns what file a path leads to, None for none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class WriterGate:
@@ -36,19 +48,54 @@ class WriterGate:
         self._patience = patience
         self._descriptor: int | None = None
         self._inside = asyncio.Lock()
+        self._guarded: tuple[Path, _Identity] | None = None
+
+    def guard(self, store: Path) -> None:
+        """From now on lets nobody in when the store's file is another than it is at this moment.
+
+        Whoever has a file open that was deleted or replaced writes into nothing: what it
+        acknowledged would be gone.
+        """
+        self._guarded = store, _identity(store)
+
+    def check(self) -> None:
+        """Raises `StoreUnavailable` when the store's file was removed or replaced."""
+        if self._guarded is None:
+            return
+        store, opened = self._guarded
+        if _identity(store) != opened:
+            raise StoreUnavailable(
+                "the store's file was removed or replaced while it was open: nothing was changed; "
+                "put it back, or start again"
+            )
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
-        """Holds the gate. Raises `StoreUnavailable` when others keep it past our patience."""
+    async def hold(self, *, closing: bool = False) -> AsyncIterator[None]:
+        """Holds the gate, for writing or, with `closing`, only to let go of the store.
+
+        Raises `StoreUnavailable` when others keep it past our patience, and, for writing, when
+        the store's file is no longer the one that was opened.
+        """
         async with self._inside:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            await self._lock(self._descriptor)
+            descriptor = await self._enter()
             try:
+                if not closing:
+                    self.check()
                 yield
             finally:
                 if fcntl is not None:
-                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    async def _enter(self) -> int:
+        while True:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            await self._lock(self._descriptor)
+            found = os.fstat(self._descriptor)
+            if _identity(self._path) == (found.st_dev, found.st_ino):
+                return self._descriptor
+            # The lock file was deleted: whoever came later waits at another one.
+            self.close()
 
     async def _lock(self, descriptor: int) -> None:
         if fcntl is None:

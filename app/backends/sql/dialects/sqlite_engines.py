@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -14,7 +15,7 @@ _READERS = 4
 def create_reader(path: Path) -> AsyncEngine:
     """Returns an engine whose statements each see one consistent state and write nothing."""
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+        _existing("sqlite+aiosqlite", path),
         hide_parameters=True,
         pool_size=_READERS,
         max_overflow=0,
@@ -48,7 +49,7 @@ def create_committer(path: Path) -> Engine:
     asynchronous driver takes one for every statement.
     """
     engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
+        _existing("sqlite+pysqlite", path),
         hide_parameters=True,
         pool_size=1,
         max_overflow=0,
@@ -57,6 +58,13 @@ def create_committer(path: Path) -> Engine:
     _on_connect(engine, writing=True)
     _begin_immediately(engine)
     return engine
+
+
+def _existing(driver: str, path: Path) -> URL:
+    """Returns the URL of a file that is there: where it is not, SQLite would make an empty one."""
+    return URL.create(
+        driver, database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
+    )
 
 
 def _begin_immediately(engine: Engine) -> None:
