@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.backends.conformance.samples import errors_found, records_of, stream
+from app.backends.files import compaction
 from app.backends.files.compaction import Compaction
 from app.backends.files.open import open_files
 from app.model.records import Loaded
@@ -17,6 +18,7 @@ from app.model.session import Session
 from tests.conformance.programs import Reopen, Step, programs
 from tests.conformance.reference import ReferenceBackend
 from tests.conformance.test_programs import answers
+from tests.torture.conftest import memory_folder
 
 
 async def run(program: Sequence[Step], folder: Path) -> None:
@@ -28,12 +30,12 @@ async def run(program: Sequence[Step], folder: Path) -> None:
         for at, step in enumerate(program):
             if isinstance(step, Reopen):
                 if at % 2:
-                    compaction = Compaction(backend.store, backend.recovery)
+                    compacting = Compaction(backend.store, backend.recovery)
                     with backend.store.index.reading() as connection:
                         names = [n for (n,) in connection.execute("SELECT name FROM sessions")]
                     for name in names:
                         with backend.store.index.sharing(), backend.store.locks.stripes([name]):
-                            compaction.compact(name)
+                            compacting.compact(name)
                 await backend.close()
                 if at % 3:
                     for file in root.glob("index.db*"):
@@ -64,5 +66,21 @@ async def run(program: Sequence[Step], folder: Path) -> None:
 )
 @given(program=programs)
 def test_random_programs_agree_with_the_reference(program: Sequence[Step]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(program, Path(folder)))
+    with memory_folder() as folder:
+        asyncio.run(run(program, folder))
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(program=programs)
+def test_they_agree_where_files_are_sealed_and_compacted_all_the_time(
+    program: Sequence[Step],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, memory_folder() as folder:
+        patch.setattr(compaction, "ROLL_BYTES", 3000)
+        patch.setattr(compaction, "WORTH_BYTES", 300)
+        asyncio.run(run(program, folder))

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from app.backends.files.locks import Locks
 from app.backends.files.names import Layout
 from app.model.errors import StoreUnavailable
@@ -73,6 +75,8 @@ CREATE TABLE unreadable (
     inode INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+log = structlog.get_logger(__name__)
 
 Rebuild = Callable[[sqlite3.Connection], None]
 
@@ -162,8 +166,13 @@ class Index:
                 return
         except FileNotFoundError:
             return
-        with self._locks.hold(LOCK), self._writing:
-            self._current_writer().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._locks.hold_if_free(LOCK) as free, self._writing:
+            if free and self._inode() is not None:
+                try:
+                    self._current_writer().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                except sqlite3.DatabaseError:
+                    # The log only stays long; who reads or writes next meets what is wrong.
+                    log.warning("index_not_checkpointed", exc_info=True)
 
     def close(self) -> None:
         """Closes every connection. The threads that have one must have ended."""

@@ -44,7 +44,13 @@ class Locks:
     @contextmanager
     def stripe_if_free(self, name: str) -> Iterator[bool]:
         """Holds the stripe of a name, or answers False when somebody else does."""
-        with self._open(f"{stripe_of(name):02d}") as descriptor:
+        with self.hold_if_free(f"{stripe_of(name):02d}") as free:
+            yield free
+
+    @contextmanager
+    def hold_if_free(self, lock: str) -> Iterator[bool]:
+        """Holds a lock by its own name, or answers False when somebody else does."""
+        with self._open(lock) as descriptor:
             yield _try(descriptor, fcntl.LOCK_EX)
 
     @contextmanager
