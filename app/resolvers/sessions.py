@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.model.changes import (
@@ -66,10 +66,13 @@ async def create_session(
     """Creates a session of the caller's own, or gets the one that has its key.
 
     Raises Conflict for a key that is taken, and NotFound for an agent or a profile that does not
-    exist, or where an earlier attempt's session has been deleted since.
+    exist, or where an earlier attempt's session has been deleted since. With `get_existing` the
+    session's own key is what makes repeating harmless, and no other is kept.
     """
     await _check_draft(services, draft)
-    attempt = Attempt("createSession", (draft, get_existing), idempotency_key)
+    given = Attempt("createSession", (draft, get_existing), idempotency_key)
+    given.check(services.limits)
+    attempt = replace(given, key=None) if get_existing else given
     session_id = choose_session_id(caller, attempt)
     create = CreateSession(
         key=session_id if draft.key is None else draft.key,

@@ -41,7 +41,11 @@ class CreateSessionInput(RepeatableInput):
         ),
     )
     if_exists: IfExists = strawberry.field(
-        default=IfExists.ERROR, description="What to do where you have a session with that key."
+        default=IfExists.ERROR,
+        description=(
+            "What to do where you have a session with that key. With RETURN the same can be sent "
+            "any number of times, and no `idempotencyKey` is looked at."
+        ),
     )
     title: str | None = strawberry.field(default=None, description="The title.")
     agent_id: strawberry.ID | None = strawberry.field(

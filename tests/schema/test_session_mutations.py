@@ -280,3 +280,15 @@ async def test_a_wrong_id_is_an_error_that_names_the_argument(api: Api) -> None:
     payload = await api.mutate("pinSession", "session { id }", sessionId="nonsense", pinned=True)
     (error,) = payload["userErrors"]
     assert (error["__typename"], error["path"]) == ("InvalidInputError", ["input", "sessionId"])
+
+
+async def test_getting_or_creating_can_be_repeated_under_any_attempt(api: Api) -> None:
+    """What makes it repeatable is the session's key, so an attempt's name can't spoil it."""
+    fields = "session { key } existing"
+    given = {"ifExists": "RETURN", "idempotencyKey": "c"}
+    there = await api.mutate("createSession", "session { key }", key="a")
+    assert there["session"] == {"key": "a"}
+    for key, existing in (("a", True), ("b", False), ("a", True), ("b", True)):
+        payload = await api.mutate("createSession", fields, key=key, **given)
+        assert payload == {"session": {"key": key}, "existing": existing, "userErrors": []}
+    assert await count_sessions(api) == 2
