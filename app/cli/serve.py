@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 
+_EPHEMERAL = "memory://ephemeral"
+
+
 @click.command(
     "serve",
     cls=Command,
     examples=[
         ("Serve the store of the working directory", "scrollback serve"),
         ("With a few conversations to look at", "scrollback serve --demo"),
+        ("The same, leaving nothing on the disk", "scrollback serve --demo --ephemeral"),
         (
             "Another store, to the whole network",
             "scrollback serve --store sqlite:///team.db --host 0.0.0.0 --port 9000",
@@ -35,6 +39,11 @@ if TYPE_CHECKING:
     help="The port; 0 takes any that is free.  [default: 8000]",
 )
 @click.option("--demo", is_flag=True, help="First import a few sample conversations, once.")
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    help="Keep everything in memory, and nothing once the server has stopped.",
+)
 @click.option("--log-level", help="debug, info, warning, error or critical.  [default: info]")
 @click.option("--log-format", help="auto, json or text.  [default: auto]")
 @store_options
@@ -42,6 +51,7 @@ def command(
     host: str | None,
     port: int | None,
     demo: bool,
+    ephemeral: bool,
     log_level: str | None,
     log_format: str | None,
     store: str | None,
@@ -55,11 +65,13 @@ def command(
     from app.config import load_settings
     from app.server.logging import LogFormat, configure_logging
 
+    if ephemeral and store is not None:
+        raise click.UsageError("--ephemeral keeps no store, --store names one: choose one")
     settings = load_settings(
         {
             "host": host,
             "port": port,
-            "store": store,
+            "store": _EPHEMERAL if ephemeral else store,
             "log_level": log_level,
             "log_format": log_format,
         },

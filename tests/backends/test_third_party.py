@@ -73,6 +73,12 @@ def test_the_example_passes_the_kit(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.glob("store-*.jsonl"))
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "scrollback_snapshot.py"])
+def test_the_example_is_the_one_that_the_documentation_shows(name: str) -> None:
+    page = EXAMPLE.parents[2] / "docs" / "backends.md"
+    assert (EXAMPLE / name).read_text() in page.read_text()
+
+
 def test_its_stores_are_copied_and_verified_like_any(run: Run, tmp_path: Path) -> None:
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"key": "one", "messages": [{"role": "user", "content": "Hello"}]}\n')
