@@ -9,7 +9,7 @@ INSTALLED_FOR_TESTS := .venv/.installed-for-tests
 GRAPHIQL := app/server/graphiql/dist/.built
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: serve test check unit bench schema clean
+.PHONY: serve test check unit clients bench schema clean
 
 ## Serve on 127.0.0.1:8000 with GraphiQL, on SQLite; SERVE_FLAGS go to `scrollback serve`.
 serve: $(INSTALLED) $(GRAPHIQL)
@@ -24,8 +24,20 @@ check: $(INSTALLED_FOR_TESTS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(INSTALLED_FOR_TESTS) $(GRAPHIQL)
-	$(BIN)/pytest $(TEST_FLAGS)
+# Two processes: the tests wait for servers and disks as much as they compute. A file's tests stay
+# in one process, so that what they share is made once.
+unit: $(INSTALLED_FOR_TESTS) $(GRAPHIQL) clients
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(TEST_FLAGS)
+
+# The JavaScript clients of the tests, installed once and before several processes want them.
+clients:
+	@if command -v npm >/dev/null; then for folder in tests/clients tests/browser; do \
+	    if [ ! -e $$folder/node_modules/.package-lock.json ] \
+	        || [ $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ]; then \
+	        echo "Installing the clients of $$folder …"; \
+	        (cd $$folder && npm ci --silent --no-audit --no-fund \
+	            && touch node_modules/.package-lock.json) || exit 1; \
+	    fi; done; fi
 
 ## The measurements of docs/benchmarks.md.
 bench: $(INSTALLED_FOR_TESTS)
