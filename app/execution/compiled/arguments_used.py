@@ -6,14 +6,13 @@ import dis
 from collections.abc import Callable
 from functools import lru_cache
 from inspect import CO_VARARGS
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 _REFLECTION = frozenset({"locals", "vars", "eval", "exec", "dir", "_getframe", "currentframe"})
 """Names by which a function can get at its variables without naming them."""
 
 
-@lru_cache(maxsize=1_000)
 def ignores_argument(function: Callable[..., Any], index: int) -> bool:
     """Tells whether a call's positional argument certainly changes nothing.
 
@@ -24,7 +23,11 @@ def ignores_argument(function: Callable[..., Any], index: int) -> bool:
         function, index = function.__func__, index + 1
     if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
         return False
-    code = function.__code__
+    return _never_loads(function.__code__, index)
+
+
+@lru_cache(maxsize=1_000)
+def _never_loads(code: CodeType, index: int) -> bool:
     if index < code.co_argcount:
         name = code.co_varnames[index]
     elif code.co_flags & CO_VARARGS:

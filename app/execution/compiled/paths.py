@@ -45,7 +45,7 @@ class LazyPath(Path):
     def prev(self) -> Path | None:
         """The path before the key, None at the root."""
         before: Any = tuple.__getitem__(self, 0)
-        return None if before is None else lazy_path(before)
+        return None if before is None else tuple.__new__(LazyPath, before)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.prev, self.key, self.typename))

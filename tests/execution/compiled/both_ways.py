@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import (
     ExecutionResult,
@@ -29,6 +30,17 @@ from app.execution.document import Prepared
 from app.execution.errors import innermost
 from app.execution.operation import OperationKind
 from app.execution.running import AbandonedError, Run
+
+Answer: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
+"""Runs a document one way: the type of the fixture `answer`."""
+
+
+async def later(value: Any) -> Any:
+    """Answers a value, or raises it, in the next turn of the event loop."""
+    await asyncio.sleep(0)
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
 def prepare(text: str) -> Prepared:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from app.execution.compiled.compiler import Compiler
 from app.execution.strawberry_schema import core_schema
 from tests.execution.compiled.both_ways import BothWays, difference
-from tests.execution.compiled.nasty import SCHEMA, World, event
+from tests.execution.compiled.nasty import SCHEMA, event
+from tests.execution.compiled.planted import World
 from tests.execution.compiled.random_documents import RandomDocument
 
 # graphql-core itself leaves coroutines behind that nobody awaits.

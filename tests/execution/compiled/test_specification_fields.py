@@ -1,4 +1,4 @@
-"""What execution has to answer, case by case, on graphql-core's executor and compiled.
+"""Resolvers, directives, mutations and variables, on graphql-core's executor and compiled.
 
 The topics are those of graphql-core's own tests of execution.
 """
@@ -6,7 +6,7 @@ The topics are those of graphql-core's own tests of execution.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,69 +14,16 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLInt,
-    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
-    GraphQLUnionType,
     build_schema,
-    parse,
-    validate,
 )
 
-from app.execution.compiled.compiler import Compiler
-from app.execution.compiled.run import CompiledRun
-from app.execution.running import Run
-from tests.execution.compiled.both_ways import BothWays
-
-Answer = Callable[..., Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture(params=["graphql-core", "compiled"])
-def answer(request: pytest.FixtureRequest) -> Answer:
-    """Runs a valid document one way; errors are shown as `(message, path, column)`."""
-
-    async def run(
-        schema: GraphQLSchema,
-        text: str,
-        root: object = None,
-        variables: dict[str, Any] | None = None,
-        context: object = None,
-    ) -> dict[str, Any]:
-        assert validate(schema, parse(text)) == []
-        both = BothWays(schema, Compiler(schema), text)
-        values = both.coerce(variables or {})
-        assert values is not None
-        chosen: Run | CompiledRun
-        if request.param == "compiled":
-            plan = both.plan(values)
-            assert plan is not None
-            chosen = CompiledRun(plan, schema, both.prepared, values, context, root)
-        else:
-            chosen = Run(schema, both.prepared, values, context, root)
-        result = await chosen.result(10)
-        shown: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            shown["errors"] = [
-                (error.message, error.path, [place.column for place in error.locations or ()])
-                for error in result.errors
-            ]
-        return shown
-
-    return run
-
-
-async def later(value: Any) -> Any:
-    await asyncio.sleep(0)
-    if isinstance(value, Exception):
-        raise value
-    return value
-
-
-# Resolvers and their info
+from tests.execution.compiled.both_ways import Answer, later
 
 
 async def test_values_come_from_keys_attributes_and_callables(answer: Answer) -> None:
@@ -217,255 +164,6 @@ async def test_a_scalar_that_serializes_to_nothing_is_an_error(answer: Answer) -
     }
 
 
-# Lists
-
-
-@pytest.mark.parametrize("how", ["now", "later", "items later", "generator", "async iterator"])
-@pytest.mark.parametrize(
-    ("type_", "with_null", "null"),
-    [
-        ("[Int]", [1, None, 2], None),
-        ("[Int]!", [1, None, 2], "data"),
-        ("[Int!]", None, None),
-        ("[Int!]!", "data", "data"),
-    ],
-)
-async def test_lists_and_their_nulls(
-    answer: Answer, how: str, type_: str, with_null: Any, null: Any
-) -> None:
-    async def give(values: list[Any]) -> AsyncIterator[Any]:
-        for value in values:
-            yield await later(value)
-
-    def root(values: list[Any] | None) -> dict[str, Any]:
-        if values is None:
-            return {"list": later(None) if how == "later" else None}
-        made: dict[str, Any] = {
-            "now": lambda: values,
-            "later": lambda: later(values),
-            "items later": lambda: [later(value) for value in values],
-            "generator": lambda: (value for value in values),
-            "async iterator": lambda: give(values),
-        }
-        return {"list": made[how]()}
-
-    def expected(value: Any) -> Any:
-        return None if value == "data" else {"list": value}
-
-    schema = build_schema(f"type Query {{ list: {type_} }}")
-    assert await answer(schema, "{ list }", root([1, 2])) == {"data": {"list": [1, 2]}}
-    result = await answer(schema, "{ list }", root([1, None, 2]))
-    assert result["data"] == expected(with_null)
-    message = "Cannot return null for non-nullable field Query.list."
-    assert result.get("errors", []) == ([(message, ["list", 1], [3])] if "Int!" in type_ else [])
-    result = await answer(schema, "{ list }", root(None))
-    assert result["data"] == expected(null)
-    assert result.get("errors", []) == ([(message, ["list"], [3])] if type_[-1] == "!" else [])
-
-
-@pytest.mark.parametrize("value", ["text", 5, {"a": 1}, b"bytes"])
-async def test_what_is_no_list_is_an_error(answer: Answer, value: Any) -> None:
-    schema = build_schema("type Query { list: [String] }")
-    message = "Expected Iterable, but did not find one for field 'Query.list'."
-    assert await answer(schema, "{ list }", {"list": value}) == {
-        "data": {"list": None},
-        "errors": [(message, ["list"], [3])],
-    }
-
-
-async def test_an_iterator_that_breaks_off_takes_its_list_with_it(answer: Answer) -> None:
-    closed: list[str] = []
-
-    def broken() -> Any:
-        yield later(1)
-        raise RuntimeError("broken")
-
-    async def broken_later() -> Any:
-        try:
-            yield 1
-            raise RuntimeError("broken")
-        finally:
-            closed.append("later")
-
-    schema = build_schema("type Query { a: [Int!] b: [[Int]] }")
-    result = await answer(schema, "{ a b }", {"a": broken(), "b": [[1], broken_later()]})
-    assert result["data"] == {"a": None, "b": [[1], None]}
-    assert sorted(result["errors"]) == [("broken", ["a"], [3]), ("broken", ["b", 1], [5])]
-    assert closed == ["later"]
-
-
-# Non-null
-
-
-NON_NULL = build_schema(
-    """
-    type Deep { sync: String must: String! nest: Deep mustNest: Deep! many: [Deep!] }
-    type Query { sync: String must: String! nest: Deep mustNest: Deep! many: [Deep!] }
-    """
-)
-
-
-@pytest.mark.parametrize("wait", [False, True])
-@pytest.mark.parametrize(
-    ("text", "data", "path"),
-    [
-        ("{ nest { must } sync }", {"nest": None, "sync": "s"}, ["nest", "must"]),
-        (
-            "{ nest { mustNest { mustNest { must } } } sync }",
-            {"nest": None, "sync": "s"},
-            ["nest", "mustNest", "mustNest", "must"],
-        ),
-        (
-            "{ nest { nest { must } sync } }",
-            {"nest": {"nest": None, "sync": "s"}},
-            ["nest", "nest", "must"],
-        ),
-        ("{ mustNest { mustNest { must } } sync }", None, ["mustNest", "mustNest", "must"]),
-        ("{ nest { many { must } sync } }", {"nest": {"many": None, "sync": "s"}}, ["many", 0]),
-        ("{ must }", None, ["must"]),
-    ],
-)
-@pytest.mark.parametrize("fails", [False, True])
-async def test_null_goes_up_to_the_nearest_place_that_may_be_null(
-    answer: Answer, text: str, data: Any, path: list[Any], wait: bool, fails: bool
-) -> None:
-    def result(value: Any) -> Any:
-        return later(value) if wait else value
-
-    class Deep:
-        sync = "s"
-
-        def must(self, _info: object) -> Any:
-            return result(RuntimeError("no") if fails else None)
-
-        def nest(self, _info: object) -> Any:
-            return result(Deep())
-
-        mustNest = nest  # noqa: N815 - the name of a GraphQL field
-
-        def many(self, _info: object) -> Any:
-            return result([result(Deep()), result(Deep())])
-
-    answered = await answer(NON_NULL, text, Deep())
-    assert answered["data"] == data
-    (error, *_others) = answered["errors"]
-    assert error[0] == (
-        "no" if fails else f"Cannot return null for non-nullable field {place(error)}."
-    )
-    assert error[1][: len(path)] == path or path == ["many", 0]
-
-
-def place(error: tuple[str, list[Any], list[int]]) -> str:
-    """Returns type and name of the field that an error is about."""
-    return f"{'Query' if len(error[1]) == 1 else 'Deep'}.{error[1][-1]}"
-
-
-# Abstract types
-
-
-def abstract_schema(resolve_type: Any, is_type_of: Any = None) -> GraphQLSchema:
-    named = GraphQLInterfaceType(
-        "Named", {"name": GraphQLField(GraphQLString)}, resolve_type=resolve_type
-    )
-    kinds = [
-        GraphQLObjectType(
-            kind,
-            {
-                "name": GraphQLField(GraphQLString),
-                sound: GraphQLField(GraphQLNonNull(GraphQLString)),
-            },
-            interfaces=[named],
-            is_type_of=is_type_of and is_type_of(kind),
-        )
-        for kind, sound in (("Dog", "barks"), ("Cat", "meows"))
-    ]
-    pet = GraphQLUnionType("Pet", kinds, resolve_type=resolve_type)
-    other = GraphQLObjectType("Other", {"x": GraphQLField(GraphQLString)})
-    return GraphQLSchema(
-        GraphQLObjectType(
-            "Query",
-            {
-                "named": GraphQLField(GraphQLList(named)),
-                "pet": GraphQLField(pet),
-                "other": GraphQLField(other),
-            },
-        ),
-        types=kinds,
-    )
-
-
-DOG = {"kind": "Dog", "__typename": "Dog", "name": "Rex", "barks": "loud"}
-CAT = {"kind": "Cat", "__typename": "Cat", "name": "Tom", "meows": "rarely"}
-KINDS = """
-{ named { __typename name ... on Dog { barks } ...C } pet { ... on Named { name } } }
-fragment C on Cat { meows }
-"""
-
-
-@pytest.mark.parametrize(
-    ("resolve_type", "is_type_of"),
-    [
-        (None, None),
-        (lambda value, info, type_: value["kind"], None),
-        (lambda value, info, type_: later(value["kind"]), None),
-        (lambda value, info, type_: info.context[value["kind"]], None),
-        (None, lambda kind: lambda value, info: value["kind"] == kind),
-        (None, lambda kind: lambda value, info: later(value["kind"] == kind)),
-    ],
-)
-async def test_the_type_of_a_value_is_found_out(
-    answer: Answer, resolve_type: Any, is_type_of: Any
-) -> None:
-    values = [dict(DOG), dict(CAT)]
-    if is_type_of is not None:
-        for value in values:
-            del value["__typename"]
-    context = {"Dog": "Dog", "Cat": "Cat"}
-    schema = abstract_schema(resolve_type, is_type_of)
-    root = {"named": values, "pet": values[1]}
-    assert await answer(schema, KINDS, root, context=context) == {
-        "data": {
-            "named": [
-                {"__typename": "Dog", "name": "Rex", "barks": "loud"},
-                {"__typename": "Cat", "name": "Tom", "meows": "rarely"},
-            ],
-            "pet": {"name": "Tom"},
-        }
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        (
-            None,
-            "Abstract type 'Pet' must resolve to an Object type at runtime for field 'Query.pet'.",
-        ),
-        (
-            5,
-            "Abstract type 'Pet' must resolve to an Object type at runtime for field 'Query.pet'"
-            " with value",
-        ),
-        ("Nope", "Abstract type 'Pet' was resolved to a type 'Nope' that does not exist"),
-        ("Named", "Abstract type 'Pet' was resolved to a non-object type 'Named'."),
-        ("Other", "Runtime Object type 'Other' is not a possible type for 'Pet'."),
-    ],
-)
-@pytest.mark.parametrize("wait", [False, True])
-async def test_a_type_that_can_not_be_is_an_error(
-    answer: Answer, name: Any, message: str, wait: bool
-) -> None:
-    schema = abstract_schema(lambda *_: later(name) if wait else name)
-    result = await answer(schema, "{ pet { __typename } }", {"pet": DOG})
-    assert result["data"] == {"pet": None}
-    ((found, path, columns),) = result["errors"]
-    assert found.startswith(message)
-    assert (path, columns) == (["pet"], [3])
-
-
-# Directives
-
-
 @pytest.mark.parametrize("include", [True, False])
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("written", [True, False])
@@ -484,9 +182,6 @@ async def test_skip_and_include_decide_together(
     result = await answer(schema, text, {"a": "A", "b": "B", "c": "C"}, variables)
     kept = include and not skip
     assert list(result["data"]) == (["c", "a", "b"] if kept else ["a"])
-
-
-# Mutations
 
 
 async def test_mutations_are_serial_and_stop_only_for_what_takes_all_data(answer: Answer) -> None:
@@ -534,9 +229,6 @@ async def test_mutations_are_serial_and_stop_only_for_what_takes_all_data(answer
     result = await answer(schema, "mutation { a { value } must { value } d { value } }")
     assert result["data"] is None
     assert done == ["a", "must"]
-
-
-# Variables
 
 
 VARIABLES = build_schema(
