@@ -202,15 +202,19 @@ async def test_connections_that_the_server_closed_are_replaced(
 
 
 async def test_a_session_that_another_holds_too_long_is_busy_and_unchanged(
-    store: SqlBackend, monkeypatch: pytest.MonkeyPatch
+    url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.backends.sql.pooled_writer.TRIES", 1)
+    for module in ("postgresql", "mysql"):
+        monkeypatch.setattr(f"app.backends.sql.dialects.{module}.LOCK_SECONDS", 1)
+    store = await opened(url)
     await create(store, "one")
     async with AsyncEngine(store.engines[1]).begin() as holder:
         await holder.execute(sessions.select().where(sessions.c.id == SESSION).with_for_update())
         with pytest.raises(StoreUnavailable, match="busy"):
             await commit(store, AddMessages((said("two"),)))
     assert [message.text for message in await all_messages(store)] == ["one"]
+    await store.close()
 
 
 async def test_what_is_too_long_is_refused_and_its_sibling_kept(store: SqlBackend) -> None:

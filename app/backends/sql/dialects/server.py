@@ -69,7 +69,14 @@ class ServerDialect(Dialect):
         In a snapshot of the whole transaction (MySQL's default) a writer that waited for a
         session would go on with the messages of before.
         """
-        return self._create_engine(url, pool_size=WRITERS, isolation_level="READ COMMITTED")
+        return self._create_engine(
+            url,
+            pool_size=WRITERS,
+            isolation_level="READ COMMITTED",
+            # A transaction that was not committed is rolled back when its connection is closed;
+            # the pool would send MySQL another ROLLBACK after each COMMIT.
+            pool_reset_on_return=None,
+        )
 
     def _create_engine(self, url: URL, **options: Any) -> AsyncEngine:
         engine = create_async_engine(
