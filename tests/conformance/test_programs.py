@@ -1,13 +1,14 @@
-"""The same random programs give the same answers on SQLite and on the reference model."""
+"""The same random programs give the same answers on a backend and on the reference model."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.backends.conformance.samples import errors_found, records_of, stream
@@ -45,9 +46,8 @@ async def answers(backend: Backend, step: Write | Read) -> list[Any]:
     return [dict(one) for one in found]
 
 
-async def run(program: Sequence[Step], folder: Path) -> None:
+async def run(program: Sequence[Step], url: str) -> None:
     """Runs a program on both, then compares what they hold, and moves it from one to the other."""
-    url = f"sqlite:///{folder / 'store.db'}"
     reference = ReferenceBackend()
     backend = await open_backend(url)
     try:
@@ -71,6 +71,7 @@ async def run(program: Sequence[Step], folder: Path) -> None:
         await backend.close()
 
 
+@pytest.mark.parametrize("url", ["sqlite:///{}/store.db", "memory://{}"])
 @settings(
     max_examples=50,
     deadline=None,
@@ -78,6 +79,7 @@ async def run(program: Sequence[Step], folder: Path) -> None:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(program=programs)
-def test_a_program_has_the_same_course_on_both(program: Sequence[Step]) -> None:
+def test_a_program_has_the_same_course_on_both(url: str, program: Sequence[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(program, Path(folder)))
+        path = folder if url.startswith("sqlite") else quote(folder, safe="")
+        asyncio.run(run(program, url.format(path)))
