@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -43,6 +44,9 @@ from app.model.records import Deletion, IdempotencyRecord
 
 Outcome: TypeAlias = Committed | ScrollbackError
 
+_SYNCERS = 8
+"""How many files of a batch are made durable at once at most."""
+
 _UNKNOWN = "the store failed while it was making the change durable; retry with the same key"
 _NOTHING_DONE = "the store could not write the change; nothing was changed"
 
@@ -66,6 +70,7 @@ class Committer:
         self._compaction = Compaction(store, recovery)
         self._dirty: set[str] = set()
         self._archived: set[str] = set()
+        self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="scrollback-files-sync")
 
     def commit(self, ordered: Sequence[Ordered]) -> list[Outcome]:
         """Carries commits out in order and returns their outcomes, aligned.
@@ -84,6 +89,11 @@ class Committer:
                 outcomes += [StoreUnavailable(_NOTHING_DONE)] * len(batch)
         self._store.index.checkpoint()
         return outcomes
+
+    def close(self) -> None:
+        """Makes durable what has yet to be, and ends the threads."""
+        self.sync_dirty()
+        self._syncers.shutdown()
 
     def sync_dirty(self) -> None:
         """Makes durable what the policy has left to be made so later."""
@@ -143,8 +153,9 @@ class Committer:
                 self._recovery.resync(name)
 
     def _write(self, batch: Sequence[Ordered]) -> list[Outcome]:
-        with self._store.index.reading() as connection:
-            plan = Plan(self._store, connection)
+        store = self._store
+        with store.index.reading() as connection:
+            plan = Plan(store, connection)
             outcomes = [plan.add(at, one.commit, one.scope) for at, one in enumerate(batch)]
             works = [work for work in plan.works.values() if work.data]
             named = Named()
@@ -154,10 +165,15 @@ class Committer:
         if not works:
             return outcomes
         written: list[tuple[Work, Fingerprint]] = []
-        for work in works:
-            error = self._append(work, written)
-            if error is not None:
-                _fail(outcomes, work, error)
+        for work, result in zip(works, self._append_all(works), strict=True):
+            if isinstance(result, ScrollbackError):
+                _fail(outcomes, work, result)
+                continue
+            written.append((work, result))
+            if store.policy.durability is Durability.INTERVAL:
+                self._dirty.add(work.name)
+            if work.archived:
+                self._archived.add(work.name)
         if written:
             try:
                 self._index(written, unknown)
@@ -167,13 +183,17 @@ class Committer:
                     _fail(outcomes, work, UnknownOutcome(_UNKNOWN))
         return outcomes
 
-    def _append(
-        self, work: Work, written: list[tuple[Work, Fingerprint]]
-    ) -> ScrollbackError | None:
+    def _append_all(self, works: Sequence[Work]) -> list[Fingerprint | ScrollbackError]:
+        """Writes each session's file, several at once: syncs that wait together share a flush."""
+        if len(works) == 1 or self._store.policy.durability is not Durability.ALWAYS:
+            return [self._append(work) for work in works]
+        return list(self._syncers.map(self._append, works))
+
+    def _append(self, work: Work) -> Fingerprint | ScrollbackError:
         store = self._store
         always = store.policy.durability is Durability.ALWAYS
         try:
-            fingerprint = append(
+            return append(
                 store.system,
                 store.layout.active(work.name),
                 bytes(work.data),
@@ -187,12 +207,6 @@ class Committer:
             log.error("append_unknown", file=work.name, reason=str(error))  # noqa: TRY400
             store.failed.add(work.name)
             return UnknownOutcome(_UNKNOWN)
-        if store.policy.durability is Durability.INTERVAL:
-            self._dirty.add(work.name)
-        if work.archived:
-            self._archived.add(work.name)
-        written.append((work, fingerprint))
-        return None
 
     def _index(
         self, written: Sequence[tuple[Work, Fingerprint]], unknown: dict[str, list[str]]

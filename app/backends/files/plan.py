@@ -84,11 +84,15 @@ class Plan:
     def add(self, at: int, commit: Commit, scope: Scope) -> Committed | ScrollbackError:
         """Carries a commit out on its draft; `at` is its place in the batch."""
         try:
-            return self._carry_out(commit, scope)
+            committed = self._carry_out(commit, scope)
         except ScrollbackError as refusal:
             return refusal
         except (Moved, Lost):
             return StoreUnavailable(DAMAGED)
+        else:
+            if committed.existing and committed.session is not None:
+                self._depends(committed.session.id, at)
+            return committed
         finally:
             self._depends(commit.session_id, at)
 

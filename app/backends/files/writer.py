@@ -73,7 +73,7 @@ class Writer:
             await self._working
         if self._syncing is not None:
             self._syncing.cancel()
-        await self._in_thread(self._committer.sync_dirty)
+        await self._in_thread(self._committer.close)
         self._thread.shutdown()
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
