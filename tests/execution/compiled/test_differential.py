@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 
 import pytest
@@ -17,11 +16,6 @@ from tests.execution.compiled.both_ways import BothWays, difference
 from tests.execution.compiled.nasty import SCHEMA, event
 from tests.execution.compiled.planted import World
 from tests.execution.compiled.random_documents import RandomDocument
-
-# graphql-core itself leaves coroutines behind that nobody awaits.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine:RuntimeWarning"
-)
 
 DOCUMENTS = 2
 WORLDS = 10
@@ -79,6 +73,7 @@ def test_random_documents_are_valid(seed: int) -> None:
     assert validate(NASTY, parse(document.text)) == []
 
 
+@pytest.mark.usefixtures("garbage_unheeded")
 def test_compiled_operations_answer_what_graphql_core_answers(
     request: pytest.FixtureRequest,
 ) -> None:
@@ -97,5 +92,4 @@ def test_compiled_operations_answer_what_graphql_core_answers(
         compared += asyncio.run(compare(NASTY, seed))
 
     compare_seed()
-    gc.collect()
     assert compared >= cases * 0.8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,10 +26,6 @@ from app.wiring import LOCAL_CALLER
 from benchmarks.dataset import records
 from tests.execution.compiled.both_ways import BothWays, difference
 from tests.execution.compiled.random_documents import RandomDocument
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine:RuntimeWarning"
-)
 
 CORE = core_schema(schema)
 COMPILER = Compiler(CORE)
@@ -117,6 +112,7 @@ async def compare(store: Path, seed: int, documents: int) -> int:
     return compared
 
 
+@pytest.mark.usefixtures("garbage_unheeded")
 def test_queries_of_the_product_answer_the_same_compiled(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -136,4 +132,3 @@ def test_queries_of_the_product_answer_the_same_compiled(
 
     compare_seed()
     assert compared >= 15 * documents * WORLDS
-    gc.collect()
