@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit, urlunsplit
 
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -197,6 +198,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Leaves the search for values to `load_settings`, which can say where each is from."""
         return (init_settings,)
+
+
+def shown_url(url: str) -> str:
+    """Returns the URL of a store as it may be shown: without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{place}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def command(repair: bool, as_json: bool, store: str | None, config: Path | None)
     """
     from app.backends.protocol import Severity
     from app.cli.store import opened
-    from app.config import load_settings
+    from app.config import load_settings, shown_url
 
     settings = load_settings({"store": store}, config=config)
 
@@ -49,14 +49,14 @@ def command(repair: bool, as_json: bool, store: str | None, config: Path | None)
     if as_json:
         print_json(
             {
-                "store": settings.store,
+                "store": shown_url(settings.store),
                 "healthy": healthy,
                 "repaired": repaired,
                 "findings": [asdict(finding) for finding in findings],
             }
         )
     else:
-        _print(findings, repaired, settings.store, healthy)
+        _print(findings, repaired, shown_url(settings.store), healthy)
     if not healthy:
         click.get_current_context().exit(FOUND)
 

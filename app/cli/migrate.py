@@ -25,15 +25,16 @@ def command(store: str | None, config: Path | None) -> None:
     version is refused and left as it is.
     """
     from app.backends.open import migrate_store
-    from app.config import load_settings
+    from app.config import load_settings, shown_url
 
     settings = load_settings({"store": store}, config=config)
     migrated = run(migrate_store(settings.store))
+    store = shown_url(settings.store)
     if migrated is None:
-        click.echo(f"{settings.store} has no versions; there is nothing to do.")
+        click.echo(f"{store} has no versions; there is nothing to do.")
     elif migrated.before == migrated.after:
-        click.echo(f"{settings.store} is of version {migrated.after} already.")
+        click.echo(f"{store} is of version {migrated.after} already.")
     elif migrated.before is None:
-        click.echo(f"{settings.store} was made, of version {migrated.after}.")
+        click.echo(f"{store} was made, of version {migrated.after}.")
     else:
-        click.echo(f"{settings.store} went from version {migrated.before} to {migrated.after}.")
+        click.echo(f"{store} went from version {migrated.before} to {migrated.after}.")

@@ -93,6 +93,7 @@ def _event_loop_run(settings: Settings, *, demo: bool) -> None:
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
     from app.cli.demo import load_demo
+    from app.config import shown_url
     from app.server.opening import open_server
     from app.server.run import serve
 
@@ -107,7 +108,7 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
             ("GraphQL", f"{base_url}/graphql"),
             *([("GraphiQL", f"{base_url}/graphql")] if settings.graphiql else []),
             ("WebSocket", f"{base_url.replace('http', 'ws', 1)}/graphql"),
-            ("Store", settings.store),
+            ("Store", shown_url(settings.store)),
         ):
             click.echo(f"{name:<10} {address}")
 

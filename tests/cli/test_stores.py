@@ -52,7 +52,7 @@ def test_a_command_that_only_reads_makes_no_store(
 ) -> None:
     told = scrollback(*command)
     assert told.returncode == 2
-    assert "scrollback migrate" in told.stderr
+    assert "there is no store at scrollback.db" in told.stderr
     assert list(tmp_path.iterdir()) == [] or not (tmp_path / "scrollback.db").exists()
     assert not (tmp_path / "a.jsonl").exists()
 
