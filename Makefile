@@ -9,7 +9,7 @@ INSTALLED_FOR_TESTS := .venv/.installed-for-tests
 GRAPHIQL := app/server/graphiql/dist/.built
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: serve test check unit clients bench schema clean
+.PHONY: serve test check unit clients torture bench schema clean
 
 ## Serve on 127.0.0.1:8000 with GraphiQL, on SQLite; SERVE_FLAGS go to `scrollback serve`.
 serve: $(INSTALLED) $(GRAPHIQL)
@@ -38,6 +38,10 @@ clients:
 	        (cd $$folder && npm ci --silent --no-audit --no-fund \
 	            && touch node_modules/.package-lock.json) || exit 1; \
 	    fi; done; fi
+
+## The crash and damage tests at full scale; at small scale they are among the tests.
+torture: $(INSTALLED_FOR_TESTS)
+	SCROLLBACK_TORTURE=full $(BIN)/pytest tests/torture $(TEST_FLAGS)
 
 ## The measurements of docs/benchmarks.md.
 bench: $(INSTALLED_FOR_TESTS)
