@@ -150,6 +150,10 @@ class Settings(BaseSettings):
         le=1 << 30,
         description="The largest metadata of a session or message.",
     )
+    compiled: bool = Field(
+        True,
+        description="Whether operations that repeat are compiled; without, they are slower.",
+    )
     operations_per_socket: int = Field(
         default=20, ge=1, le=10_000, description="How many operations run at once on one WebSocket."
     )

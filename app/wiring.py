@@ -10,6 +10,7 @@ import structlog
 
 from app.backends.open import open_backend
 from app.config import Settings
+from app.execution.compiled.operation import ExecutionOptions
 from app.execution.executor import Executor
 from app.execution.limits import QueryLimits
 from app.live.brokers.in_process import InProcessBroker
@@ -56,6 +57,7 @@ async def wire(settings: Settings) -> AsyncIterator[Wired]:
                 limits=_query_limits(settings),
                 describe_error=describe_error,
                 report_error=_report_masked,
+                options=ExecutionOptions(compiled=settings.compiled),
             )
             yield Wired(services, executor)
     finally:
