@@ -112,7 +112,7 @@ def test_a_copy_killed_at_any_time_goes_on_where_it_was(
     [
         ((SOURCE, SOURCE), "FROM and TO are the same store"),
         ((SOURCE, "mongodb://host/x"), "no backend for 'mongodb'"),
-        (("sqlite:///missing.db", TARGET), "missing.db is of version none"),
+        (("sqlite:///missing.db", TARGET), "there is no store at missing.db"),
         ((SOURCE, "memory://x"), "nothing can be kept at TO: it is kept in memory"),
         ((SOURCE, "sqlite:///nowhere/x.db"), "the folder nowhere does not exist"),
     ],

@@ -102,7 +102,7 @@ def test_looking_changes_nothing(scrollback: Scrollback, copied: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((SOURCE, "sqlite:///missing.db"), "missing.db is of version none"),
+        ((SOURCE, "sqlite:///missing.db"), "there is no store at missing.db"),
         ((SOURCE, TARGET, "--digests", "--json"), "choose one"),
         ((SOURCE,), "Missing argument 'B'"),
     ],
