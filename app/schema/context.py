@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 
 import strawberry
-from strawberry.dataloader import DataLoader
 
 from app.backends.protocol import Found
-from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, SessionKey, UserId
-from app.model.message import Message
-from app.model.paging import MessagePageRequest, Page, SessionPageRequest
-from app.model.session import Agent, Profile, Session, User
+from app.execution.batch_loader import BatchLoader
 from app.resolvers import loaders
 from app.resolvers.services import Services
 from app.rules.caller import Caller
@@ -23,6 +19,34 @@ V = TypeVar("V")
 LoadBatch: TypeAlias = Callable[[Services, Caller, Collection[K]], Awaitable[Found[K, V]]]
 
 
+class Loaded(Generic[K, V]):
+    """An attribute of a context: its loader over a batch function, made when it is first asked."""
+
+    def __init__(self, load: LoadBatch[K, V]) -> None:
+        self._load = load
+
+    @overload
+    def __get__(self, context: None, owner: type[OperationContext]) -> Self: ...
+
+    @overload
+    def __get__(
+        self, context: OperationContext, owner: type[OperationContext]
+    ) -> BatchLoader[K, V]: ...
+
+    def __get__(
+        self, context: OperationContext | None, owner: type[OperationContext]
+    ) -> Self | BatchLoader[K, V]:
+        """Returns the loader that the context has until it is renewed."""
+        if context is None:
+            return self
+        loader: BatchLoader[K, V] | None = context.loaders.get(self)
+        if loader is None:
+            load, services, caller = self._load, context.services, context.caller
+            loader = BatchLoader(lambda keys: load(services, caller, keys))
+            context.loaders[self] = loader
+        return loader
+
+
 class OperationContext:
     """The context of one operation, and no other's.
 
@@ -30,52 +54,25 @@ class OperationContext:
     it: before each event of a subscription, and after each change that a mutation makes.
     """
 
-    __slots__ = (
-        "agents",
-        "caller",
-        "message_pages",
-        "messages",
-        "profiles",
-        "services",
-        "session_pages",
-        "sessions",
-        "sessions_by_key",
-        "users",
-    )
+    __slots__ = ("caller", "loaders", "services")
 
-    sessions: DataLoader[SessionId, Session | None]
-    sessions_by_key: DataLoader[SessionKey, Session | None]
-    session_pages: DataLoader[SessionPageRequest, Page[Session] | None]
-    messages: DataLoader[MessageId, Message | None]
-    message_pages: DataLoader[MessagePageRequest, Page[Message] | None]
-    users: DataLoader[UserId, User | None]
-    agents: DataLoader[AgentId, Agent | None]
-    profiles: DataLoader[ProfileId, Profile | None]
+    sessions = Loaded(loaders.load_sessions)
+    sessions_by_key = Loaded(loaders.load_sessions_by_key)
+    session_pages = Loaded(loaders.load_session_pages)
+    messages = Loaded(loaders.load_messages)
+    message_pages = Loaded(loaders.load_message_pages)
+    users = Loaded(loaders.load_users)
+    agents = Loaded(loaders.load_agents)
+    profiles = Loaded(loaders.load_profiles)
 
     def __init__(self, services: Services, caller: Caller) -> None:
         self.services = services
         self.caller = caller
-        self.renew()
+        self.loaders: dict[Loaded[Any, Any], BatchLoader[Any, Any]] = {}
 
     def renew(self) -> None:
         """Takes new loaders, so that whatever is read next is read anew."""
-        self.sessions = self._loader(loaders.load_sessions)
-        self.sessions_by_key = self._loader(loaders.load_sessions_by_key)
-        self.session_pages = self._loader(loaders.load_session_pages)
-        self.messages = self._loader(loaders.load_messages)
-        self.message_pages = self._loader(loaders.load_message_pages)
-        self.users = self._loader(loaders.load_users)
-        self.agents = self._loader(loaders.load_agents)
-        self.profiles = self._loader(loaders.load_profiles)
-
-    def _loader(self, load: LoadBatch[K, V]) -> DataLoader[K, V | None]:
-        """Returns a loader over a batch function; None stands for what is absent."""
-
-        async def load_aligned(keys: list[K]) -> list[V | BaseException | None]:
-            found = await load(self.services, self.caller, keys)
-            return [found.get(key) for key in keys]
-
-        return DataLoader(load_aligned)
+        self.loaders = {}
 
 
 Info: TypeAlias = strawberry.Info[OperationContext, None]
