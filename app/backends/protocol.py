@@ -24,6 +24,7 @@ from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, Sess
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.records import Loaded, Record
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 K = TypeVar("K")
@@ -128,6 +129,20 @@ class Messages(Protocol):
         self, requests: Collection[MessagePageRequest], scope: Scope
     ) -> Found[MessagePageRequest, Page[Message]]:
         """Answers pages of messages; a session that is not in scope has no answer."""
+        ...
+
+
+class Search(Protocol):
+    """Finding messages by what was said.
+
+    What is committed is found, and what was edited or deleted is not, from then on. Every backend
+    answers alike: `app.model.search_query.matches` has the last word on what matches.
+    """
+
+    async def search_messages(
+        self, requests: Collection[SearchRequest], scope: Scope
+    ) -> Found[SearchRequest, Page[SearchHit]]:
+        """Answers pages of hits, each with its session; every request has an answer."""
         ...
 
 

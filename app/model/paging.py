@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from app.model.identifiers import AgentId, ProfileId, Sequence, SessionId
 from app.model.message import MessageScope
 from app.model.session import Session
+from app.model.search_query import SearchQuery
 from app.model.timestamps import Timestamp
 
 T = TypeVar("T")
@@ -67,8 +68,9 @@ class SessionBound(NamedTuple):
 class SessionFilter:
     """Which sessions are meant; what is None does not matter.
 
-    `title` is a part of the title, upper and lower case alike. `updated_since` is inclusive,
-    `updated_until` exclusive.
+    `title` is a part of the title, upper and lower case alike. `query` is what the title, in
+    normal form, or a message of the session matches, active or archived; one text has to have
+    all terms. `updated_since` is inclusive, `updated_until` exclusive.
     """
 
     archived: bool | None = None
@@ -78,6 +80,7 @@ class SessionFilter:
     agent_id: AgentId | None = None
     channel: str | None = None
     updated_since: Timestamp | None = None
+    query: SearchQuery | None = None
     updated_until: Timestamp | None = None
     title: str | None = None
 

@@ -37,7 +37,9 @@ from app.model.paging import (
     title_order,
 )
 from app.model.records import Damage, Loaded, Record
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
+from tests.conformance.reference_search import is_mentioned, page_of_matches
 from tests.conformance.reference_session import StoredSession, create_session
 from tests.conformance.reference_transfer import export_records, load_records
 
@@ -140,6 +142,13 @@ class ReferenceBackend:
             if stored and stored.session:
                 answer[request] = self.page_of_messages(stored, request)
         return answer
+
+    async def search_messages(
+        self, requests: Collection[SearchRequest], scope: Scope
+    ) -> Found[SearchRequest, Page[SearchHit]]:
+        """Answers pages of hits."""
+        self.require_open()
+        return {request: self.page_of_hits(request, scope) for request in requests}
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         """Answers users by id."""
@@ -303,7 +312,14 @@ class ReferenceBackend:
         self, sessions: list[Session], request: SessionPageRequest
     ) -> Page[Session]:
         """Returns one page of sessions."""
-        wanted = [session for session in sessions if matches(session, request.filter)]
+        wanted = [
+            session
+            for session in sessions
+            if matches(session, request.filter)
+            and is_mentioned(
+                request.filter.query, session, self.store.sessions[session.id].messages.values()
+            )
+        ]
         by_bound = {bound_of(session, request.order): session for session in wanted}
         return slice_page(by_bound, request.window, descending=request.descending)
 
@@ -316,6 +332,18 @@ class ReferenceBackend:
             or (message.archived_at is not None) is (request.messages is MessageScope.ARCHIVED)
         }
         return slice_page(wanted, request.window, descending=False)
+
+    def page_of_hits(self, request: SearchRequest, scope: Scope) -> Page[SearchHit]:
+        """Returns one page of the messages that match."""
+        return page_of_matches(
+            [
+                (session, message)
+                for session in self.visible_sessions(scope)
+                if matches(session, request.sessions)
+                for message in self.store.sessions[session.id].messages.values()
+            ],
+            request,
+        )
 
     def slice_of_log(self, stored: StoredSession, read: LogRead) -> LogSlice:
         """Returns one slice of a log."""

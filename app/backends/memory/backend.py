@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 from app.backends.memory import check, transfer
 from app.backends.memory.commit import carry_out
+from app.backends.memory.search import search
 from app.backends.memory.store import MemoryStore
 from app.backends.protocol import Capabilities, Finding, Found, Readiness, Scope, Support
 from app.model.changes import Commit, Committed
@@ -24,6 +25,7 @@ from app.model.identifiers import (
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.records import Deletion, Loaded, Record
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 _TURN = 32
@@ -86,6 +88,12 @@ class MemoryBackend:
         store = self._open_store()
         states = {request: store.access(request.session_id, scope) for request in requests}
         return {request: state.page(request) for request, state in states.items() if state}
+
+    async def search_messages(
+        self, requests: Collection[SearchRequest], scope: Scope
+    ) -> Found[SearchRequest, Page[SearchHit]]:
+        store = self._open_store()
+        return {request: search(store, request, scope) for request in set(requests)}
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         known = self._open_store().users

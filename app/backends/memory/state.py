@@ -15,6 +15,7 @@ from app.model.identifiers import Revision, Sequence
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, Take, cut_page
 from app.model.session import Session
+from app.model.search_text import normal_text
 
 
 @dataclass(slots=True)
@@ -31,11 +32,26 @@ class SessionState:
     events: list[Event] = field(default_factory=list)
     archived_through: Sequence = field(default_factory=lambda: Sequence(0))
 
+    _normal: dict[Sequence, tuple[Message, str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The normal forms of messages as they were when somebody last searched."""
     def in_order(self) -> Iterator[Message]:
         """Yields the messages by sequence."""
         return (self.messages[sequence] for sequence in self.sequences)
 
     def page(self, request: MessagePageRequest) -> Page[Message]:
+    def with_normal_text(self) -> Iterator[tuple[Message, str]]:
+        """Yields the messages by sequence, each with the normal form of what it says."""
+        if len(self._normal) > 2 * len(self.messages):
+            self._normal.clear()
+        for message in self.in_order():
+            known = self._normal.get(message.sequence)
+            if known is None or known[0] is not message:
+                known = message, normal_text(message.parts)
+                self._normal[message.sequence] = known
+            yield known
+
         """Returns a page of the messages."""
         window = request.window
         border = bisect_right(self.sequences, self.archived_through)

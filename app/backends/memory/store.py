@@ -21,6 +21,8 @@ from app.model.paging import (
     title_order,
 )
 from app.model.records import Damage, Deletion, IdempotencyRecord
+from app.model.search_query import SearchQuery, matches
+from app.model.search_text import normalize
 from app.model.session import Agent, Profile, Session, User
 
 
@@ -173,12 +175,20 @@ class MemoryStore:
         self, places: list[SessionBound], indexes: range, wanted: SessionFilter
     ) -> Iterator[Session]:
         for index in indexes:
-            session = self.live[places[index].id].session
-            if _passes(session, wanted):
-                yield session
+            state = self.live[places[index].id]
+            if passes(state.session, wanted) and mentions(state, wanted.query):
+                yield state.session
 
 
-def _passes(session: Session, wanted: SessionFilter) -> bool:
+def mentions(state: SessionState, query: SearchQuery | None) -> bool:
+    """Answers whether the title of a session or one of its messages matches a query, if any."""
+    if query is None or matches(query, normalize(state.session.title or "")):
+        return True
+    return any(matches(query, normal) for _, normal in state.with_normal_text())
+
+
+def passes(session: Session, wanted: SessionFilter) -> bool:
+    """Answers whether a session passes a filter, its query aside."""
     for flag, mark in (
         (wanted.archived, session.archived_at),
         (wanted.pinned, session.pinned_at),
