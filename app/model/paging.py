@@ -9,8 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from app.model.identifiers import AgentId, ProfileId, Sequence, SessionId
 from app.model.message import MessageScope
-from app.model.session import Session
 from app.model.search_query import SearchQuery
+from app.model.session import Session
 from app.model.timestamps import Timestamp
 
 T = TypeVar("T")
@@ -80,9 +80,9 @@ class SessionFilter:
     agent_id: AgentId | None = None
     channel: str | None = None
     updated_since: Timestamp | None = None
-    query: SearchQuery | None = None
     updated_until: Timestamp | None = None
     title: str | None = None
+    query: SearchQuery | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from app.model.events import Event, LogRead, LogSlice
 from app.model.identifiers import Revision, Sequence
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, Take, cut_page
-from app.model.session import Session
 from app.model.search_text import normal_text
+from app.model.session import Session
 
 
 @dataclass(slots=True)
@@ -31,16 +31,15 @@ class SessionState:
     messages: dict[Sequence, Message] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     archived_through: Sequence = field(default_factory=lambda: Sequence(0))
-
     _normal: dict[Sequence, tuple[Message, str]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """The normal forms of messages as they were when somebody last searched."""
+
     def in_order(self) -> Iterator[Message]:
         """Yields the messages by sequence."""
         return (self.messages[sequence] for sequence in self.sequences)
 
-    def page(self, request: MessagePageRequest) -> Page[Message]:
     def with_normal_text(self) -> Iterator[tuple[Message, str]]:
         """Yields the messages by sequence, each with the normal form of what it says."""
         if len(self._normal) > 2 * len(self.messages):
@@ -52,6 +51,7 @@ class SessionState:
                 self._normal[message.sequence] = known
             yield known
 
+    def page(self, request: MessagePageRequest) -> Page[Message]:
         """Returns a page of the messages."""
         window = request.window
         border = bisect_right(self.sequences, self.archived_through)
