@@ -23,15 +23,15 @@ class Health:
         self._ready_timeout = parts.options.ready_timeout
         self._lifecycle = lifecycle
 
-    async def live(self, request: web.Request) -> web.Response:
+    async def live(self, request: web.Request) -> web.StreamResponse:
         """Answers 200 as long as the event loop turns."""
-        return request[EXCHANGE].respond_json({"status": "ok"})
+        return request[EXCHANGE].respond_json(request, {"status": "ok"})
 
-    async def ready(self, request: web.Request) -> web.Response:
+    async def ready(self, request: web.Request) -> web.StreamResponse:
         """Answers 200 when the store serves, 503 with the reason when not."""
         status, detail = await self._status()
         code = 200 if status == "ready" else 503
-        return request[EXCHANGE].respond_json({"status": status, "detail": detail}, code)
+        return request[EXCHANGE].respond_json(request, {"status": status, "detail": detail}, code)
 
     async def _status(self) -> tuple[str, str]:
         if self._lifecycle.draining:

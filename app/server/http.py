@@ -172,9 +172,9 @@ class GraphQLEndpoint:
             shown.pop("data", None)
             # What began and was stopped is not the client's fault, and may be tried again.
             status = 504 if response.executed else 400
-            return exchange.respond_json(shown, status, acceptable.json)
+            return exchange.respond_json(request, shown, status, acceptable.json)
         # For application/json the specification wants 200 even where nothing was executed.
-        return exchange.respond_json(shown, 200, acceptable.json)
+        return exchange.respond_json(request, shown, 200, acceptable.json)
 
 
 def _is_request_error(response: Response) -> bool:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("REQUEST_ID", default=None)
+"""The id of the request that is being answered, which its lines carry."""
 
 
 class LogFormat(StrEnum):
@@ -37,18 +42,13 @@ def configure_logging(
     if number is None:
         raise ValueError(f"no log level {level!r}: use debug, info, warning, error or critical")
     stream = stream or sys.stderr.buffer
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderers: list[Processor] = (
-        [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_dump_line),
-        ]
+    processors: list[Processor] = (
+        [json_line]
         if log_format is LogFormat.JSON
         else [
+            add_request_id,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(
                 colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),
@@ -56,7 +56,7 @@ def configure_logging(
         ]
     )
     structlog.configure(
-        processors=[*shared, *renderers],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(stream),
         cache_logger_on_first_use=True,
@@ -86,8 +86,25 @@ class _LibraryHandler(logging.Handler):
             self.handleError(record)
 
 
-def _dump_line(fields: Any, **_: Any) -> bytes:
-    return orjson.dumps(fields, default=repr)
+def add_request_id(_: Any, __: str, fields: EventDict) -> EventDict:
+    """Adds the id of the request that the line belongs to, if to any."""
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        fields.setdefault("request_id", request_id)
+    return fields
+
+
+def json_line(logger: Any, level: str, fields: EventDict) -> bytes:
+    """Renders a line as JSON, with the request's id, the level, the time and any traceback.
+
+    One step for what structlog has a processor each for: every request logs a line.
+    """
+    add_request_id(logger, level, fields)
+    structlog.processors.add_log_level(logger, level, fields)
+    fields["timestamp"] = datetime.now(UTC)
+    if "exc_info" in fields:
+        fields = structlog.processors.format_exc_info(logger, level, fields)
+    return orjson.dumps(fields, default=repr, option=orjson.OPT_UTC_Z)
 
 
 def _encode(_: Any, __: str, line: Any) -> bytes:

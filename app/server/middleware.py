@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from structlog.contextvars import bind_contextvars
 
 from app.server.exchange import Exchange, open_exchange
+from app.server.logging import REQUEST_ID
 from app.server.origins import OriginPolicy
 from app.server.refusal import INTERNAL_ERROR, Refusal
 
@@ -32,7 +32,7 @@ def observe(origins: OriginPolicy, endpoint: str) -> Middleware:
         exchange = open_exchange(request)
         # aiohttp runs each request in a task of its own, so this reaches every line logged for
         # it, the resolvers' too, and no other request.
-        bind_contextvars(request_id=exchange.request_id)
+        REQUEST_ID.set(exchange.request_id)
         try:
             response = await _answer(request, handler, exchange, origins, endpoint)
         except asyncio.CancelledError:

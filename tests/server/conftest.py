@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from app.server.logging import add_request_id
 from tests.server.world import World
 
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[MutableMapping[str, Any]]]:
     """The lines logged by a test, in place of standard output."""
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[add_request_id]) as lines:
         yield lines
 
 
