@@ -48,6 +48,8 @@ class SearchRequest:
     whether it has an `after`, `has_next` is exact. By relevance the newest `RANKED` hits alone
     are ranked and answered.
 
+    The query can be looked up: it has `query_grams`.
+
     What is None does not matter. `sessions` tells whose messages are searched (and has no query
     of its own), `since` (inclusive) and `until` (exclusive) when they were said.
     """

@@ -34,7 +34,12 @@ _GROUPS = (
     "message_paging",
     "numbering",
     "samples",
+    "search_matching",
+    "search_order",
+    "search_samples",
+    "search_upkeep",
     "session_paging",
+    "session_search",
     "transfer",
     "visibility",
 )
