@@ -29,6 +29,7 @@ from app.execution.errors import (
 from app.execution.limits import QueryLimits, check_limits
 from app.execution.operation import OperationKind, Response
 from app.execution.validation import first_validation_error
+from app.execution.variables import InputTypes, VariableCoercer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Prepared:
     fragment_definitions: dict[str, FragmentDefinitionNode]
     fragments: dict[str, FragmentDetails]
     variable_definitions: Sequence[VariableDefinitionNode]
+    variables: VariableCoercer
     cost: Nodes
     compiled: CompiledOperation
 
@@ -72,7 +74,9 @@ class Document:
         return refusal(format_error(GraphQLError(message), OPERATION_RESOLUTION_FAILURE))
 
 
-def read_document(source: str, schema: GraphQLSchema, limits: QueryLimits) -> Document | Response:
+def read_document(
+    source: str, schema: GraphQLSchema, input_types: InputTypes, limits: QueryLimits
+) -> Document | Response:
     """Parses and checks a document, and derives what its requests have in common.
 
     The limits come first, since validation itself is slow on what they refuse. Returns a request
@@ -94,7 +98,7 @@ def read_document(source: str, schema: GraphQLSchema, limits: QueryLimits) -> Do
     invalid = first_validation_error(schema, syntax)
     if invalid is not None:
         return refusal(format_error(invalid, VALIDATION_FAILED))
-    return _document(syntax, schema, limits)
+    return _document(syntax, schema, input_types, limits)
 
 
 def refusal(error: dict[str, object]) -> Response:
@@ -102,7 +106,9 @@ def refusal(error: dict[str, object]) -> Response:
     return Response(executed=False, errors=[error])
 
 
-def _document(syntax: DocumentNode, schema: GraphQLSchema, limits: QueryLimits) -> Document:
+def _document(
+    syntax: DocumentNode, schema: GraphQLSchema, input_types: InputTypes, limits: QueryLimits
+) -> Document:
     definitions = {
         definition.name.value: definition
         for definition in syntax.definitions
@@ -114,13 +120,15 @@ def _document(syntax: DocumentNode, schema: GraphQLSchema, limits: QueryLimits) 
     for node in syntax.definitions:
         if isinstance(node, OperationDefinitionNode):
             name = node.name.value if node.name is not None else None
+            declared = node.variable_definitions or ()
             operations[name] = Prepared(
                 kind=OperationKind(node.operation.value),
                 operation_name=name,
                 operation=node,
                 fragment_definitions=definitions,
                 fragments=fragments,
-                variable_definitions=node.variable_definitions or (),
+                variable_definitions=declared,
+                variables=VariableCoercer(input_types, schema, declared),
                 cost=costs.compile(node),
                 compiled=CompiledOperation(),
             )

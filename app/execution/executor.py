@@ -31,6 +31,7 @@ from app.execution.operation import DescribeError, OperationKind, Request, Respo
 from app.execution.running import OperationTimeoutError, Run
 from app.execution.strawberry_schema import core_schema
 from app.execution.stream import ResponseStream
+from app.execution.variables import InputTypes
 
 DEFAULT_LIMITS = QueryLimits()
 DEFAULT_OPTIONS = ExecutionOptions()
@@ -56,6 +57,7 @@ class Executor:
         self._schema = core_schema(schema)
         self._limits = limits
         self._options = options
+        self._input_types = InputTypes()
         self._compiler = Compiler(self._schema)
         self._plans = PlanBudget(options.plan_characters)
         self.statistics = Statistics()
@@ -76,7 +78,7 @@ class Executor:
             self.statistics.document_hits += 1
         else:
             self.statistics.document_misses += 1
-            read = read_document(request.query, self._schema, self._limits)
+            read = read_document(request.query, self._schema, self._input_types, self._limits)
             if isinstance(read, Response):
                 return read
             document = read
@@ -173,16 +175,9 @@ class Executor:
 
     def _admit(self, prepared: Prepared, request: Request) -> tuple[VariableValues, int] | Response:
         """Coerces the variables and counts the cost, or refuses the request."""
-        given = dict(request.variables or {})
-        most = self._limits.input_values
-        if holds_more_than(most, self._schema, prepared.variable_definitions, given):
-            message = f"The variables hold more than {most} objects and list items: send fewer."
-            return refusal(format_error(GraphQLError(message), TOO_MANY_INPUT_VALUES))
-        variables = get_variable_values(
-            self._schema, prepared.variable_definitions, given, max_errors=1
-        )
-        if isinstance(variables, list):
-            return refusal(format_error(variables[0], BAD_USER_INPUT))
+        variables = self._coerce(prepared, dict(request.variables or {}))
+        if isinstance(variables, Response):
+            return variables
         nodes = prepared.cost.count(variables.coerced)
         if nodes > self._limits.nodes:
             error = GraphQLError(
@@ -196,6 +191,22 @@ class Executor:
                 extensions=self._cost(nodes),
             )
         return variables, nodes
+
+    def _coerce(self, prepared: Prepared, given: dict[str, Any]) -> VariableValues | Response:
+        """Coerces the variables, or refuses the request."""
+        most = self._limits.input_values
+        coerced = prepared.variables.coerce(given, most)
+        if coerced is not None:
+            return coerced
+        if holds_more_than(most, self._schema, prepared.variable_definitions, given):
+            message = f"The variables hold more than {most} objects and list items: send fewer."
+            return refusal(format_error(GraphQLError(message), TOO_MANY_INPUT_VALUES))
+        variables = get_variable_values(
+            self._schema, prepared.variable_definitions, given, max_errors=1
+        )
+        if isinstance(variables, list):
+            return refusal(format_error(variables[0], BAD_USER_INPUT))
+        return variables
 
     async def _respond(self, run: Run | CompiledRun, prepared: Prepared, nodes: int) -> Response:
         try:

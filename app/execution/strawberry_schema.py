@@ -1,4 +1,4 @@
-"""The one place that reaches into Strawberry.
+"""The one place that reaches into Strawberry, with `strawberry_inputs` for arguments.
 
 Its graphql-core schema, its validation rules, and what its resolvers do for a field, so that
 compiled operations can do the same without the wrappers around it.
@@ -30,12 +30,14 @@ from strawberry import Schema
 from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryContainer, has_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.scalar import identity
+
+from app.execution.strawberry_inputs import ArgumentConversion
 
 
 class OneOfInputRule(OneOfInputValidationRule):
@@ -113,16 +115,7 @@ class DirectCall:
     is_async: bool
     takes_arguments: bool
     field: StrawberryField
-    converter: GraphQLCoreConverter
-
-    def convert(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Turns graphql-core's arguments into those of the function, input types included."""
-        return convert_arguments(
-            values,
-            self.field.arguments,
-            scalar_registry=self.converter.scalar_registry,
-            config=self.converter.config,
-        )
+    arguments: ArgumentConversion
 
 
 FieldCall: TypeAlias = Attribute | SourceItself | DirectCall
@@ -193,7 +186,7 @@ def _direct_call(
         is_async=is_async,
         takes_arguments=bool(definition.arguments),
         field=definition,
-        converter=converter,
+        arguments=ArgumentConversion(definition.arguments, converter),
     )
 
 

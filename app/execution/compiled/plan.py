@@ -135,7 +135,7 @@ class FieldPlan:
         if not isinstance(call, DirectCall):
             raise TypeError("Only a direct call has arguments of its own.")
         try:
-            converted = call.convert(values)
+            converted = call.arguments.convert(values)
         except Exception:  # noqa: BLE001 - raised anew by the resolver that Strawberry made
             return None
         if all(isinstance(value, _SHAREABLE) for value in converted.values()):

@@ -30,6 +30,9 @@ from app.execution.document import Prepared
 from app.execution.errors import innermost
 from app.execution.operation import OperationKind
 from app.execution.running import AbandonedError, OperationTimeoutError, Run
+from app.execution.variables import InputTypes, VariableCoercer
+
+MOST_INPUT_VALUES = 10_000
 
 Answer: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
 """Runs a document one way: the type of the fixture `answer`."""
@@ -43,7 +46,7 @@ async def later(value: Any) -> Any:
     return value
 
 
-def prepare(text: str) -> Prepared:
+def prepare(schema: GraphQLSchema, text: str) -> Prepared:
     """Prepares the only operation of a document that is valid already."""
     definitions = parse(text).definitions
     fragments = {
@@ -52,13 +55,15 @@ def prepare(text: str) -> Prepared:
         if isinstance(definition, FragmentDefinitionNode)
     }
     (operation,) = (d for d in definitions if isinstance(d, OperationDefinitionNode))
+    declared = operation.variable_definitions or ()
     return Prepared(
         kind=OperationKind(operation.operation.value),
         operation_name=operation.name.value if operation.name else None,
         operation=operation,
         fragment_definitions=fragments,
         fragments={name: FragmentDetails(node) for name, node in fragments.items()},
-        variable_definitions=operation.variable_definitions or (),
+        variable_definitions=declared,
+        variables=VariableCoercer(InputTypes(), schema, declared),
         cost=NOTHING,
         compiled=CompiledOperation(),
     )
@@ -79,14 +84,19 @@ class BothWays:
         self._schema = schema
         self._compiler = compiler
         self.text = text
-        self.prepared = prepare(text)
+        self.prepared = prepare(schema, text)
         self.shape = shape_of(self.prepared.operation, self.prepared.fragments)
         self._plans: dict[tuple[Any, ...], Plan] = {}
 
     def coerce(self, variables: dict[str, Any]) -> VariableValues | None:
         """Returns the variables as execution takes them, None where they don't fit."""
         coerced = get_variable_values(self._schema, self.prepared.variable_definitions, variables)
-        return coerced if isinstance(coerced, VariableValues) else None
+        ours = self.prepared.variables.coerce(variables, MOST_INPUT_VALUES)
+        if isinstance(coerced, VariableValues):
+            assert ours is None or ours.coerced == coerced.coerced
+            return coerced
+        assert ours is None
+        return None
 
     def plan(self, variables: VariableValues) -> Plan | None:
         """Returns the plan for a request, None where graphql-core answers it in production."""
