@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 
 class OperationKind(StrEnum):
     """The three kinds of operation of the GraphQL specification, section 2.3."""
@@ -20,8 +22,7 @@ class OperationKind(StrEnum):
     SUBSCRIPTION = "subscription"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One GraphQL request, its types already checked by the transport."""
 
     query: str
@@ -29,8 +30,7 @@ class Request:
     operation_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """One GraphQL response.
 
     `executed` tells a request error (syntax, validation, limits, unknown operation: no `data` at
@@ -39,8 +39,8 @@ class Response:
 
     executed: bool
     data: dict[str, Any] | None = None
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    extensions: dict[str, Any] = field(default_factory=dict)
+    errors: list[dict[str, Any]] = []
+    extensions: dict[str, Any] = {}
 
     def formatted(self) -> dict[str, Any]:
         """Returns the response as the mapping that goes over the wire."""

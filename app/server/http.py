@@ -113,19 +113,27 @@ class GraphQLEndpoint:
 
     async def _read_body(self, request: web.Request) -> bytes:
         limit = self._options.body_limit
-        too_large = Refusal(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.")
-        if request.content_length is not None and request.content_length > limit:
-            raise too_large
+        announced = request.content_length
+        if announced is not None and announced > limit:
+            raise self._too_large()
+        content = request.content
+        if content.is_eof():
+            # All of it came with the headers, as small requests do: nothing to wait for.
+            body = content.read_nowait()
+            if len(body) > limit:
+                raise self._too_large()
+            return body
         try:
-            if request.content.is_eof():
-                # All of it came with the headers, as small requests do: nothing to wait for.
-                return await request.read()
             async with asyncio.timeout(self._options.body_timeout):
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
-            raise too_large from None
+            raise self._too_large() from None
         except TimeoutError:
             raise Refusal(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+
+    def _too_large(self) -> Refusal:
+        limit = self._options.body_limit
+        return Refusal(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.")
 
     async def _run(
         self,

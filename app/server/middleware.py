@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -14,6 +13,7 @@ from app.server.exchange import Exchange, open_exchange
 from app.server.logging import REQUEST_ID
 from app.server.origins import OriginPolicy
 from app.server.refusal import INTERNAL_ERROR, Refusal
+from app.server.request_log import RequestLog
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,6 +26,7 @@ _log = structlog.get_logger("scrollback.server")
 
 def observe(origins: OriginPolicy, endpoint: str) -> Middleware:
     """Returns the middleware. `endpoint` is named to those who ask for a path that is not there."""
+    request_log = RequestLog()
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -34,41 +35,37 @@ def observe(origins: OriginPolicy, endpoint: str) -> Middleware:
         # it, the resolvers' too, and no other request.
         REQUEST_ID.set(exchange.request_id)
         try:
-            response = await _answer(request, handler, exchange, origins, endpoint)
+            # Probes come by whatever address the network gives this process, and learn nothing.
+            if request.path not in HEALTH_PATHS:
+                origins.check_host(request)
+            response = await handler(request)
         except asyncio.CancelledError:
-            _log_request(request, exchange, CLIENT_CLOSED_REQUEST)
+            request_log.write(request, exchange, CLIENT_CLOSED_REQUEST)
             raise
-        _log_request(request, exchange, response.status)
+        except Exception as error:  # noqa: BLE001 - the last stop
+            response = _answer_failure(request, exchange, error, endpoint)
+        request_log.write(request, exchange, response.status)
         return response
 
     return middleware
 
 
-async def _answer(
-    request: web.Request,
-    handler: Handler,
-    exchange: Exchange,
-    origins: OriginPolicy,
-    endpoint: str,
+def _answer_failure(
+    request: web.Request, exchange: Exchange, error: Exception, endpoint: str
 ) -> web.StreamResponse:
-    try:
-        # Probes come by whatever address the network gives this process, and learn nothing.
-        if request.path not in HEALTH_PATHS:
-            origins.check_host(request)
-        return await handler(request)
-    except Refusal as refusal:
-        return exchange.refuse(request, refusal)
-    except web.HTTPException as error:
+    """Returns what a request is answered that a handler did not answer; logs what is unknown."""
+    if isinstance(error, Refusal):
+        return exchange.refuse(request, error)
+    if isinstance(error, web.HTTPException):
         return exchange.refuse(request, _as_refusal(error, endpoint))
-    except ConnectionError:
+    if isinstance(error, ConnectionError):
         # The client left while its request was read or its answer written: nobody gets this.
         return web.Response(status=CLIENT_CLOSED_REQUEST)
-    except Exception as error:  # noqa: BLE001 - the last stop: logged in full, masked outside
-        _log.error("request failed", exc_info=error)
-        if request.writer.output_size and request.transport is not None:
-            # Part of an answer is out already: cut off, it can't be taken for the whole.
-            request.transport.abort()
-        return exchange.refuse(request, Refusal(500, INTERNAL_ERROR, "Internal error"))
+    _log.error("request failed", exc_info=error)
+    if request.writer.output_size and request.transport is not None:
+        # Part of an answer is out already: cut off, it can't be taken for the whole.
+        request.transport.abort()
+    return exchange.refuse(request, Refusal(500, INTERNAL_ERROR, "Internal error"))
 
 
 def _as_refusal(error: web.HTTPException, endpoint: str) -> Refusal:
@@ -78,18 +75,3 @@ def _as_refusal(error: web.HTTPException, endpoint: str) -> Refusal:
     if error.status == 404:
         return Refusal(404, "NOT_FOUND", f"Nothing is served here. The API is at {endpoint}.")
     return Refusal(error.status, error.reason.upper().replace(" ", "_"), error.reason)
-
-
-def _log_request(request: web.Request, exchange: Exchange, status: int) -> None:
-    fields: dict[str, object] = {
-        "method": request.method,
-        "path": request.path,
-        "status": status,
-        "duration_ms": round((time.perf_counter() - exchange.started) * 1000, 2),
-    }
-    if exchange.kind is not None:
-        fields["kind"] = exchange.kind
-        fields["operation"] = exchange.operation
-    if exchange.events is not None:
-        fields["events"] = exchange.events
-    _log.info("request", **fields)

@@ -21,6 +21,7 @@ from app.server.exchange import Exchange
 from app.server.lifecycle import Lifecycle
 from app.server.parts import Authenticated, ServerParts
 from app.server.refusal import INTERNAL_ERROR, Refusal, shutting_down
+from app.server.request_log import milliseconds_since
 from app.server.request_parsing import parse_parameters
 from app.server.socket_messages import (
     SUBPROTOCOL,
@@ -240,7 +241,7 @@ class SocketSession:
                 kind=prepared.kind.value,
                 operation=prepared.operation_name,
                 outcome=outcome,
-                duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                duration_ms=milliseconds_since(started),
             )
 
     async def _deliver(

@@ -19,6 +19,16 @@ from tests.server.world import World
 
 Lines = list[MutableMapping[str, Any]]
 
+REQUEST_FIELDS = {
+    "event": "request",
+    "request_id": "req-7",
+    "method": "POST",
+    "path": "/graphql",
+    "status": 200,
+    "kind": "query",
+    "operation": "Greet",
+}
+
 
 def of(lines: Lines, event: str) -> MutableMapping[str, Any]:
     (line,) = [line for line in lines if line["event"] == event]
@@ -37,16 +47,43 @@ async def test_a_request_is_one_line_with_what_ran_and_no_contents(
         assert response.status == 200
     (line,) = logged
     assert line.pop("duration_ms") > 0
-    assert line == {
-        "event": "request",
-        "log_level": "info",
-        "request_id": "req-7",
-        "method": "POST",
-        "path": "/graphql",
-        "status": 200,
-        "kind": "query",
-        "operation": "Greet",
-    }
+    assert line == {**REQUEST_FIELDS, "log_level": "info"}
+
+
+@pytest.mark.usefixtures("restored")
+async def test_a_request_is_a_line_of_json(http: ClientSession, world: World) -> None:
+    stream = io.BytesIO()
+    configure_logging(LogFormat.JSON, "info", stream)
+    async with world.serve() as url:
+        headers = {"X-Request-Id": "req-7"}
+        async with http.post(url, json={"query": "query Greet { hello }"}, headers=headers):
+            pass
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert line.pop("duration_ms") > 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {**REQUEST_FIELDS, "level": "info"}
+
+
+@pytest.mark.usefixtures("restored")
+async def test_a_request_is_a_line_of_text(http: ClientSession, world: World) -> None:
+    stream = io.BytesIO()
+    configure_logging(LogFormat.TEXT, "info", stream)
+    async with world.serve() as url:
+        headers = {"X-Request-Id": "req-7"}
+        async with http.post(url, json={"query": "query Greet { hello }"}, headers=headers):
+            pass
+    (line,) = stream.getvalue().decode().splitlines()
+    assert "request_id=req-7" in line
+    assert "operation=Greet" in line
+
+
+@pytest.mark.usefixtures("restored")
+async def test_a_level_above_info_leaves_requests_out(http: ClientSession, world: World) -> None:
+    stream = io.BytesIO()
+    configure_logging(LogFormat.JSON, "warning", stream)
+    async with world.serve() as url, http.post(url, json={"query": "{ hello }"}):
+        pass
+    assert stream.getvalue() == b""
 
 
 async def test_a_refusal_is_logged_with_its_status(

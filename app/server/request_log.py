@@ -1,0 +1,55 @@
+"""The line that is logged of every request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app.server.logging import json_line
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from app.server.exchange import Exchange
+
+
+class RequestLog:
+    """Logs requests as logging was configured when this was made.
+
+    JSON lines are written without the steps of structlog that do nothing for them, which cost
+    three times the line itself.
+    """
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("scrollback.server")
+        configured = structlog.get_config()
+        self._lines: Any = None
+        if configured["processors"] == [json_line] and self._log.is_enabled_for(logging.INFO):
+            self._lines = configured["logger_factory"]()
+
+    def write(self, request: web.Request, exchange: Exchange, status: int) -> None:
+        """Logs a request that was answered with this status. It says nothing of its contents."""
+        fields: dict[str, Any] = {
+            "method": request.method,
+            "path": request.path,
+            "status": status,
+            "duration_ms": milliseconds_since(exchange.started),
+        }
+        if exchange.kind is not None:
+            fields["kind"] = exchange.kind
+            fields["operation"] = exchange.operation
+        if exchange.events is not None:
+            fields["events"] = exchange.events
+        if self._lines is None:
+            self._log.info("request", **fields)
+            return
+        fields["event"] = "request"
+        self._lines.msg(json_line(self._lines, "info", fields))
+
+
+def milliseconds_since(started: float) -> float:
+    """Returns the time since a moment of `time.perf_counter`, in hundredths of a millisecond."""
+    return int((time.perf_counter() - started) * 100_000 + 0.5) / 100
