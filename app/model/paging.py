@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from app.model.identifiers import AgentId, ProfileId, Sequence, SessionId
 from app.model.message import MessageScope
@@ -24,8 +25,7 @@ class Take(StrEnum):
     LAST = "last"
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Generic[BoundT]):
+class Window(Struct, Generic[BoundT], frozen=True):
     """At most `limit` items strictly between `after` and `before`, taken from one end.
 
     Items are always answered in the order's own direction, whichever end they were taken from.
@@ -37,8 +37,7 @@ class Window(Generic[BoundT]):
     before: BoundT | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """A window's items. The flags are exact: something is there before the first, after the last.
 
     For an empty page they speak of the window's own bounds.
@@ -64,8 +63,7 @@ class SessionBound(NamedTuple):
     id: SessionId
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
+class SessionFilter(Struct, frozen=True):
     """Which sessions are meant; what is None does not matter.
 
     `title` is a part of the title, upper and lower case alike. `query` is what the title, in
@@ -85,23 +83,31 @@ class SessionFilter:
     query: SearchQuery | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPageRequest:
-    """Asks for a page of sessions. The tie-breaking id runs in the order's own direction."""
+class SessionPageRequest(Struct, frozen=True):
+    """Asks for a page of sessions. The tie-breaking id runs in the order's own direction.
+
+    `fields` names those of `Session` that will be looked at, None for all; a store may leave the
+    others empty, but for the id and what the order is by.
+    """
 
     window: Window[SessionBound]
     filter: SessionFilter = SessionFilter()
     order: SessionOrderField = SessionOrderField.LAST_ACTIVITY
     descending: bool = True
+    fields: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MessagePageRequest:
-    """Asks for a page of a session's messages, by ascending sequence."""
+class MessagePageRequest(Struct, frozen=True):
+    """Asks for a page of a session's messages, by ascending sequence.
+
+    `fields` names those of `Message` that will be looked at, None for all; a store may leave the
+    others empty, but for the session's id and the sequence.
+    """
 
     session_id: SessionId
     window: Window[Sequence]
     messages: MessageScope = MessageScope.ACTIVE
+    fields: frozenset[str] | None = None
 
 
 def cut_page(

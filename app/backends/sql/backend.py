@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import Engine, select
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
 from app.backends.sql import check, load, transfer
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.read import SqlReader
+from app.backends.sql.reads import Reads
 from app.backends.sql.tables import sessions
 from app.backends.sql.writer import Writer
 from app.model.changes import Commit, Committed
@@ -26,12 +27,17 @@ class SqlBackend(SqlReader):
         self,
         dialect: Dialect,
         reading: AsyncEngine,
+        reads: Reads,
         writer: Writer,
         *,
         engines: tuple[Engine, ...],
     ) -> None:
-        """`engines`: every engine that runs statements, for those who count them."""
-        super().__init__(dialect, async_sessionmaker(reading, expire_on_commit=False))
+        """`reading` is for what takes several statements, `reads` for what is one.
+
+        `engines`: every engine that runs statements, for those who count them; of what `reads`
+        runs, `reading` tells its listeners.
+        """
+        super().__init__(dialect, reads)
         self._reading = reading
         self._writer = writer
         self.engines = engines
@@ -81,5 +87,6 @@ class SqlBackend(SqlReader):
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and that must hold the gate.
         self._closed = True
+        await self._reads.close()
         await self._reading.dispose()
         await self._writer.close()

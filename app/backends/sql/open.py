@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -14,10 +15,12 @@ from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.gate import WriterGate
 from app.backends.sql.dialects.sqlite import APPLICATION_ID, SqliteDialect
 from app.backends.sql.dialects.sqlite_engines import (
+    connect_reader,
     create_committer,
     create_reader,
     create_writer,
 )
+from app.backends.sql.dialects.sqlite_reads import SqliteReads
 from app.backends.sql.single_writer import SingleWriter
 from app.model.errors import StoreUnusable
 
@@ -53,6 +56,7 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
     backend = SqlBackend(
         dialect,
         reader,
+        SqliteReads(reader.sync_engine, partial(connect_reader, path)),
         SingleWriter(dialect, committer, writer, gate),
         engines=(reader.sync_engine, writer.sync_engine, committer),
     )

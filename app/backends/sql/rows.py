@@ -25,6 +25,22 @@ SESSION_COLUMNS: tuple[Column[Any], ...] = tuple(
 MESSAGE_COLUMNS: tuple[Column[Any], ...] = tuple(messages.c)
 EVENT_COLUMNS: tuple[Column[Any], ...] = tuple(events.c)
 
+_SEVERAL_COLUMNS = {
+    "sender": ("sender_name", "sender_user_id", "sender_agent_id"),
+    "forked_from": ("forked_from_id", "forked_from_sequence"),
+}
+
+
+def columns_of(fields: frozenset[str] | None, *always: str) -> frozenset[str] | None:
+    """Returns the names of the columns that hold fields of a model; None for all."""
+    if fields is None:
+        return None
+    names = set(always)
+    for field in fields:
+        names.update(_SEVERAL_COLUMNS.get(field, (field,)))
+    return frozenset(names)
+
+
 _ROLES = {role.value: role for role in MessageRole}
 _STATUSES = {status.value: status for status in MessageStatus}
 _SESSION_KINDS = {kind.value: kind for kind in SessionKind}
@@ -86,7 +102,7 @@ def to_session(row: Sequence[Any]) -> Session:
         _SESSION_KINDS[kind],
         channel,
         MessageId(forked_from_id, forked_from_sequence) if forked_from_id else None,
-        orjson.loads(metadata),
+        {} if metadata == "{}" else orjson.loads(metadata),
         *rest,
     )
 
@@ -127,8 +143,12 @@ def from_session(session: Session, *, archived_through: int) -> dict[str, Any]:
 
 def to_message(row: Sequence[Any]) -> Message:
     """Returns the message of a row of `MESSAGE_COLUMNS`."""
+    return message_of(row[0], row[1:])
+
+
+def message_of(session_id: SessionId, row: Sequence[Any]) -> Message:
+    """Returns the message of a session, of a row of what follows its id in `MESSAGE_COLUMNS`."""
     (
-        session_id,
         sequence,
         role,
         status,
@@ -156,7 +176,7 @@ def to_message(row: Sequence[Any]) -> Message:
         else None,
         model,
         None if usage is None else orjson.loads(usage),
-        orjson.loads(metadata),
+        {} if metadata == "{}" else orjson.loads(metadata),
         created_at,
         edited_at,
         archived_at,

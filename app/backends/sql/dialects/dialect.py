@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import structlog
@@ -18,13 +19,17 @@ from sqlalchemy import (
     Select,
     Table,
     TextClause,
+    Update,
+    bindparam,
     func,
     tuple_,
+    update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding
+from app.backends.sql.tables import sessions
 from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
 from app.model.paging import SessionBound, Take
 
@@ -36,6 +41,25 @@ Bound: TypeAlias = tuple[TextClause, dict[str, Any]]
 DATABASE_ERRORS = (SQLAlchemyError, OSError, EOFError)
 """What reaches us when a database fails: drivers let some errors of the network through as they
 are."""
+
+UNREAD = {
+    "owner_id": "''",
+    "key": "''",
+    "kind": "'direct'",
+    "metadata": "'{}'",
+    "created_at": "''",
+    "updated_at": "''",
+    "last_activity_at": "''",
+    "message_count": "0",
+    "archived_message_count": "0",
+    "last_sequence": "0",
+    "epoch": "''",
+    "revision": "0",
+    "role": "'user'",
+    "status": "'complete'",
+    "parts": "'[]'",
+}
+"""What stands for a column that is not read, where that is not null."""
 
 NO_BOUND = 2**62
 """Past every sequence and revision, and still a 64-bit number when one is added."""
@@ -74,9 +98,23 @@ def explain(failure: Failure) -> ScrollbackError:
     return StoreUnavailable(_MEANINGS[failure])
 
 
-def columns(names: Iterable[Column[Any]], alias: str) -> str:
-    """Returns a list of columns as it is written in a statement."""
-    return ", ".join(f"{alias}.{column.name}" for column in names)
+def columns(names: Iterable[Column[Any]], alias: str, wanted: frozenset[str] | None = None) -> str:
+    """Returns a list of columns as it is written in a statement.
+
+    Those that are not `wanted` (None: all are) are empty in their place, and are not read.
+    """
+    return ", ".join(
+        f"{alias}.{column.name}"
+        if wanted is None or column.name in wanted
+        else f"{UNREAD.get(column.name, 'NULL')} AS {column.name}"
+        for column in names
+    )
+
+
+@lru_cache(maxsize=256)
+def _update_sessions(names: tuple[str, ...]) -> Update:
+    assignments: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(sessions).where(sessions.c.id == bindparam("of")).values(assignments)
 
 
 class Dialect(ABC):
@@ -89,6 +127,16 @@ class Dialect(ABC):
     name: str
     transactional_ddl: bool
     """Whether a migration that breaks off leaves nothing."""
+    driver_errors: tuple[type[Exception], ...] = ()
+    """What the driver raises where it is used directly."""
+
+    @abstractmethod
+    def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:
+        """Returns the condition that a column holds one of the values that `ids` gives."""
+
+    @abstractmethod
+    def ids(self, values: Sequence[str]) -> dict[str, Any]:
+        """Returns the parameters of `one_of`."""
 
     @abstractmethod
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
@@ -111,15 +159,16 @@ class Dialect(ABC):
         limit: int,
         requests: Sequence[tuple[str, int, int, int]],
         owner: str | None,
+        wanted: frozenset[str] | None,
     ) -> Bound:
         """Returns the statement that reads pages of many sessions at once.
 
         Requests: `(session id, after, before, archive)`, where `after` is 0 and `before` is
         `NO_BOUND` for none, and `archive` is 0 for all messages, 1 for active, 2 for archived.
-        Rows: number of the request, whether something lies beyond the bound before and behind,
-        then `MESSAGE_COLUMNS` (nulls where the page is empty), ordered by request and sequence;
-        one item more than `limit` where there is more. Every range is one of the primary key of
-        `messages`; sessions out of scope give no row.
+        Rows, in any order: number of the request, whether something lies beyond the bound before
+        and behind, then `MESSAGE_COLUMNS` with what is `wanted` of them (the sequence is null
+        where the page is empty); one item more than `limit` where there is more. Every range is
+        one of the primary key of `messages`; sessions out of scope give no row.
         """
 
     @abstractmethod
@@ -134,6 +183,29 @@ class Dialect(ABC):
         range of the primary key of `events`.
         """
 
+    @abstractmethod
+    def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
+        """Returns the statement that reads and locks sessions by `(id, owner or None)`.
+
+        Rows: the owner that was asked for, `SESSION_COLUMNS`, `archived_through`. With an owner
+        the session is read if it is theirs. Locks are taken in the order of ids, so that no two
+        writers wait for each other; unless `wait`, sessions that others hold are left out.
+        """
+
+    @abstractmethod
+    def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
+        """Returns the statement that reads used idempotency keys by `(session id, key)`.
+
+        Rows: `IDEMPOTENCY_COLUMNS`. Served by the primary key.
+        """
+
+    def update_sessions(
+        self, connection: Connection, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Sets these columns of sessions that are there to what their whole rows hold."""
+        changed = [{"of": row["id"], **{name: row[name] for name in names}} for row in rows]
+        connection.execute(_update_sessions(names), changed)
+
     def past(
         self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool
     ) -> ColumnElement[bool]:
@@ -147,7 +219,9 @@ class Dialect(ABC):
         """Returns the statement, told which index to read a table by where that must be told."""
         return statement
 
-    def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    def contains(
+        self, column: ColumnElement[str], part: ColumnElement[str] | str
+    ) -> ColumnElement[bool]:
         """Returns the condition that a column's text holds another, code point by code point."""
         return func.instr(column, part) > 0
 

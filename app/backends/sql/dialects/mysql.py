@@ -15,19 +15,23 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     URL,
+    Column,
     ColumnElement,
     Connection,
     Executable,
     FromClause,
     Select,
+    String,
     Table,
     TextClause,
     and_,
+    bindparam,
     event,
     or_,
     select,
@@ -47,7 +51,13 @@ from app.backends.sql.dialects.server import (
     ServerDialect,
     show,
 )
-from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
+from app.backends.sql.rows import (
+    EVENT_COLUMNS,
+    IDEMPOTENCY_COLUMNS,
+    MESSAGE_COLUMNS,
+    SESSION_COLUMNS,
+)
+from app.backends.sql.tables import sessions
 from app.model.errors import StoreUnavailable, StoreUnusable
 from app.model.paging import SessionBound, Take
 
@@ -131,6 +141,12 @@ class MysqlDialect(ServerDialect):
                 f"{'.'.join(map(str, oldest))} or newer"
             )
 
+    def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:
+        return column.in_([bindparam(f"id{number}", type_=String) for number in range(count)])
+
+    def ids(self, values: Sequence[str]) -> dict[str, Any]:
+        return {f"id{number}": value for number, value in enumerate(values)}
+
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
         return _joined(_find_sessions(self._collation, owner is not None), keys, owner)
 
@@ -143,8 +159,9 @@ class MysqlDialect(ServerDialect):
         limit: int,
         requests: Sequence[tuple[str, int, int, int]],
         owner: str | None,
+        wanted: frozenset[str] | None,
     ) -> Bound:
-        statement = _page_messages(take, limit, len(requests), owner is not None)
+        statement = _page_messages(take, limit, len(requests), owner is not None, wanted)
         return _united(statement, requests, ("session", "after", "before", "archive"), owner)
 
     def read_logs(
@@ -152,6 +169,21 @@ class MysqlDialect(ServerDialect):
     ) -> Bound:
         statement = _read_logs(len(reads), owner is not None)
         return _united(statement, reads, ("session", "epoch", "after", "size"), owner)
+
+    def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
+        return _joined(_lock_sessions(self._collation, wait), sorted(ids, key=itemgetter(0)), None)
+
+    def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
+        return _joined(_find_attempts(self._collation), keys, None)
+
+    def update_sessions(
+        self, connection: Connection, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        # An UPDATE is sent for each row, this is one for all: the rows are there, and locked.
+        if len(rows) == 1:
+            super().update_sessions(connection, names, rows)
+        else:
+            connection.execute(self.insert_or_update(sessions, *names), rows)
 
     def past(
         self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool
@@ -299,6 +331,32 @@ def _key(name: str, length: int, place: int, collation: str) -> str:
 
 
 @lru_cache(maxsize=4)
+def _lock_sessions(collation: str, wait: bool) -> TextClause:
+    return text(
+        f"""
+        SELECT r.owner_id, {columns(SESSION_COLUMNS, "s")}, s.archived_through
+        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+            {_key("id", 32, 0, collation)}, {_key("owner_id", 200, 1, collation)})) r
+        STRAIGHT_JOIN sessions s ON s.id = r.id
+        AND (r.owner_id IS NULL OR s.owner_id = r.owner_id)
+        FOR UPDATE {"" if wait else "SKIP LOCKED"}
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=2)
+def _find_attempts(collation: str) -> TextClause:
+    return text(
+        f"""
+        SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
+        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+            {_key("session_id", 32, 0, collation)}, {_key("name", 255, 1, collation)})) r
+        STRAIGHT_JOIN idempotency_keys k ON k.session_id = r.session_id AND k.key = r.name
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=4)
 def _find_sessions(collation: str, scoped: bool) -> TextClause:
     return text(
         f"""
@@ -324,7 +382,9 @@ def _get_messages(collation: str, scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _page_messages(take: Take, limit: int, count: int, scoped: bool) -> TextClause:
+def _page_messages(
+    take: Take, limit: int, count: int, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
     direction = "DESC" if take is Take.LAST else "ASC"
     selects = []
     for n in range(count):
@@ -341,7 +401,7 @@ def _page_messages(take: Take, limit: int, count: int, scoped: bool) -> TextClau
                    :before{n} < {NO_BOUND} AND EXISTS (
                        SELECT 1 FROM messages b WHERE b.session_id = :session{n}
                        AND b.sequence > GREATEST(:before{n} - 1, {low}) AND b.sequence <= {high}),
-                   {columns(MESSAGE_COLUMNS, "m")}
+                   {columns(MESSAGE_COLUMNS, "m", wanted)}
             FROM sessions s LEFT JOIN (
                 SELECT * FROM messages i WHERE i.session_id = :session{n}
                 AND i.sequence > GREATEST(:after{n}, (SELECT {low} {border}))
@@ -349,7 +409,7 @@ def _page_messages(take: Take, limit: int, count: int, scoped: bool) -> TextClau
                 ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON TRUE
             WHERE s.id = :session{n} {_in_scope(scoped)})"""  # noqa: S608 - as above
         )
-    return text("\nUNION ALL\n".join(selects) + "\nORDER BY number, sequence")
+    return text("\nUNION ALL\n".join(selects))
 
 
 @lru_cache(maxsize=128)

@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import asyncpg
 from sqlalchemy import (
     ARRAY,
     URL,
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Executable,
     Table,
     Text,
     TextClause,
+    any_,
     bindparam,
     func,
     text,
@@ -25,9 +28,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.server import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -35,7 +40,13 @@ from app.backends.sql.dialects.server import (
     ServerDialect,
     show,
 )
-from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
+from app.backends.sql.reads import Reads
+from app.backends.sql.rows import (
+    EVENT_COLUMNS,
+    IDEMPOTENCY_COLUMNS,
+    MESSAGE_COLUMNS,
+    SESSION_COLUMNS,
+)
 from app.model.errors import StoreUnusable
 from app.model.paging import Take
 
@@ -67,6 +78,7 @@ class PostgresqlDialect(ServerDialect):
 
     name = "postgresql"
     transactional_ddl = True
+    driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def driver_url(self, url: URL) -> URL:
         options = {name: value for name, value in url.query.items() if name != "sslmode"}
@@ -91,12 +103,23 @@ class PostgresqlDialect(ServerDialect):
     def prepare(self, engine: AsyncEngine) -> None:
         """Nothing: settings come with the connection."""
 
+    def create_reads(self, engine: AsyncEngine, url: URL) -> Reads:
+        pool = engine.pool
+        size = pool.size() if isinstance(pool, QueuePool) else 1
+        return PostgresqlReads(engine, self.driver_url(url), self.driver_arguments(url), size)
+
     def require_version(self, connection: Connection) -> None:
         version = int((connection.dialect.server_version_info or (0,))[0])
         if version < _OLDEST:
             raise StoreUnusable(
                 f"this server is PostgreSQL {version}, Scrollback needs {_OLDEST} or newer"
             )
+
+    def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:
+        return column == any_(bindparam("ids", type_=ARRAY(Text)))
+
+    def ids(self, values: Sequence[str]) -> dict[str, Any]:
+        return {"ids": list(values)}
 
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
         return _bound(_find_sessions(owner is not None), keys, 2, owner)
@@ -110,15 +133,24 @@ class PostgresqlDialect(ServerDialect):
         limit: int,
         requests: Sequence[tuple[str, int, int, int]],
         owner: str | None,
+        wanted: frozenset[str] | None,
     ) -> Bound:
-        return _bound(_page_messages(take, limit, owner is not None), requests, 4, owner)
+        return _bound(_page_messages(take, limit, owner is not None, wanted), requests, 4, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
     ) -> Bound:
         return _bound(_read_logs(owner is not None), reads, 4, owner)
 
-    def contains(self, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
+        return _bound(_lock_sessions(wait), ids, 2, None)
+
+    def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
+        return _bound(_find_attempts(), keys, 2, None)
+
+    def contains(
+        self, column: ColumnElement[str], part: ColumnElement[str] | str
+    ) -> ColumnElement[bool]:
         return func.strpos(column, part) > 0
 
     def insert_missing(self, table: Table) -> Executable:
@@ -140,17 +172,20 @@ class PostgresqlDialect(ServerDialect):
     def failure(self, error: Exception) -> Failure:
         if isinstance(error, PoolTimeout):
             return Failure.BUSY
-        if not isinstance(error, DBAPIError):
-            return Failure.DISCONNECTED if isinstance(error, (OSError, EOFError)) else Failure.OTHER
-        state = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, (OSError, EOFError)):
+            return Failure.DISCONNECTED
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(cause, "sqlstate", None) or ""
         known = _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
         if known is not None:
             return known
-        cause = str(error.orig)
-        if "invalid input for query argument" in cause:
+        said = str(cause)
+        if "invalid input for query argument" in said:
             return Failure.INVALID
-        closed = "closed" in cause or "another operation is in progress" in cause
-        return Failure.DISCONNECTED if error.connection_invalidated or closed else Failure.OTHER
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            return Failure.DISCONNECTED
+        closed = "closed" in said or "another operation is in progress" in said
+        return Failure.DISCONNECTED if closed else Failure.OTHER
 
     def refusal(self, error: Exception, url: URL) -> StoreUnusable:
         place, state = show(url), getattr(getattr(error, "orig", None), "sqlstate", None) or ""
@@ -207,6 +242,33 @@ def _in_scope(scoped: bool) -> str:
 
 
 @lru_cache(maxsize=2)
+def _lock_sessions(wait: bool) -> TextClause:
+    return _statement(
+        f"""
+        SELECT r.owner_id, {columns(SESSION_COLUMNS, "s")}, s.archived_through
+        FROM unnest(:c0, :c1) r(id, owner_id)
+        JOIN sessions s ON s.id = r.id AND (r.owner_id IS NULL OR s.owner_id = r.owner_id)
+        ORDER BY s.id FOR UPDATE OF s {"" if wait else "SKIP LOCKED"}
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        Text,
+    )
+
+
+@lru_cache(maxsize=1)
+def _find_attempts() -> TextClause:
+    return _statement(
+        f"""
+        SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
+        FROM unnest(:c0, :c1) r(session_id, key)
+        JOIN idempotency_keys k ON k.session_id = r.session_id AND k.key = r.key
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
+        Text,
+    )
+
+
+@lru_cache(maxsize=2)
 def _find_sessions(scoped: bool) -> TextClause:
     return _statement(
         f"""
@@ -234,7 +296,9 @@ def _get_messages(scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _page_messages(take: Take, limit: int, scoped: bool) -> TextClause:
+def _page_messages(
+    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
     direction = "DESC" if take is Take.LAST else "ASC"
     return _statement(
         f"""
@@ -245,22 +309,25 @@ def _page_messages(take: Take, limit: int, scoped: bool) -> TextClause:
             FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
                 AS r(session_id, after, before, archive, number)
             JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
+        ), page AS MATERIALIZED (
+            SELECT r.*,
+                   r.after > 0 AND EXISTS (
+                       SELECT FROM messages b WHERE b.session_id = r.session_id
+                       AND b.sequence > r.low AND b.sequence <= least(r.after, r.high)
+                   ) AS has_before,
+                   r.before < {NO_BOUND} AND EXISTS (
+                       SELECT FROM messages b WHERE b.session_id = r.session_id
+                       AND b.sequence > greatest(r.before - 1, r.low) AND b.sequence <= r.high
+                   ) AS has_behind
+            FROM request r
         )
-        SELECT r.number - 1,
-               r.after > 0 AND EXISTS (
-                   SELECT FROM messages b WHERE b.session_id = r.session_id
-                   AND b.sequence > r.low AND b.sequence <= least(r.after, r.high)),
-               r.before < {NO_BOUND} AND EXISTS (
-                   SELECT FROM messages b WHERE b.session_id = r.session_id
-                   AND b.sequence > greatest(r.before - 1, r.low) AND b.sequence <= r.high),
-               {columns(MESSAGE_COLUMNS, "m")}
-        FROM request r
+        SELECT r.number - 1, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
+        FROM page r
         LEFT JOIN LATERAL (
             SELECT * FROM messages i WHERE i.session_id = r.session_id
             AND i.sequence > greatest(r.after, r.low)
             AND i.sequence < least(r.before, r.high + 1)
             ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON true
-        ORDER BY r.number, m.sequence
         """,  # noqa: S608 - nothing in it comes from a client
         Text,
         BigInteger,

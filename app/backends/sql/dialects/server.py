@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.backends.sql.dialects.dialect import Dialect
+from app.backends.sql.reads import EngineReads, Reads
 from app.model.errors import StoreUnusable
 
 CONNECT_SECONDS = 10
@@ -62,6 +63,10 @@ class ServerDialect(Dialect):
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
         )
+
+    def create_reads(self, engine: AsyncEngine, url: URL) -> Reads:
+        """Returns what runs the reading statements, as many at a time as the reader's pool."""
+        return EngineReads(engine)
 
     def create_writer(self, url: URL) -> AsyncEngine:
         """Returns an engine whose statements see what was committed while they waited for a lock.

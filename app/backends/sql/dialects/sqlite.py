@@ -9,14 +9,31 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Executable, Table, TextClause, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Dialect, Failure, columns
-from app.backends.sql.rows import EVENT_COLUMNS, MESSAGE_COLUMNS, SESSION_COLUMNS
+from app.backends.sql.rows import (
+    EVENT_COLUMNS,
+    IDEMPOTENCY_COLUMNS,
+    MESSAGE_COLUMNS,
+    SESSION_COLUMNS,
+)
 from app.model.paging import Take
 
 APPLICATION_ID = 0x53434231
@@ -36,6 +53,14 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     transactional_ddl = True
+    driver_errors = (sqlite3.Error,)
+
+    def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:
+        given = func.json_each(bindparam("ids", type_=Text)).table_valued("value", name="r")
+        return column.in_(select(given.c.value))
+
+    def ids(self, values: Sequence[str]) -> dict[str, Any]:
+        return {"ids": orjson.dumps(values).decode()}
 
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
         return _bound(_find_sessions(owner is not None), keys, owner)
@@ -49,13 +74,21 @@ class SqliteDialect(Dialect):
         limit: int,
         requests: Sequence[tuple[str, int, int, int]],
         owner: str | None,
+        wanted: frozenset[str] | None,
     ) -> Bound:
-        return _bound(_page_messages(take, limit, owner is not None), requests, owner)
+        return _bound(_page_messages(take, limit, owner is not None, wanted), requests, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
     ) -> Bound:
         return _bound(_read_logs(owner is not None), reads, owner)
+
+    def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
+        # The transaction began IMMEDIATE: no other can write.
+        return _bound(_LOCK_SESSIONS, ids, None)
+
+    def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
+        return _bound(_FIND_ATTEMPTS, keys, None)
 
     def insert_missing(self, table: Table) -> Executable:
         return insert(table).on_conflict_do_nothing()
@@ -84,7 +117,7 @@ class SqliteDialect(Dialect):
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         if "database is locked" in cause or "busy" in cause:
             return Failure.BUSY
-        if isinstance(error, IntegrityError):
+        if isinstance(error, (IntegrityError, sqlite3.IntegrityError)):
             return Failure.CONTRADICTED
         if "too big" in cause:
             return Failure.INVALID
@@ -128,6 +161,23 @@ _SESSION_OF_REQUEST = {
 }
 
 
+_LOCK_SESSIONS = text(
+    f"""
+    SELECT r.value ->> 1, {columns(SESSION_COLUMNS, "s")}, s.archived_through
+    FROM json_each(:rows) r
+    CROSS JOIN sessions s ON s.id = r.value ->> 0
+    AND (r.value ->> 1 IS NULL OR +s.owner_id = r.value ->> 1)
+    """  # noqa: S608 - nothing in it comes from a client
+)
+_FIND_ATTEMPTS = text(
+    f"""
+    SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
+    FROM json_each(:rows) r
+    CROSS JOIN idempotency_keys k ON k.session_id = r.value ->> 0 AND k.key = r.value ->> 1
+    """  # noqa: S608 - nothing in it comes from a client
+)
+
+
 @lru_cache(maxsize=2)
 def _find_sessions(scoped: bool) -> TextClause:
     return text(
@@ -154,33 +204,47 @@ def _get_messages(scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _page_messages(take: Take, limit: int, scoped: bool) -> TextClause:
-    direction = "DESC" if take is Take.LAST else "ASC"
+def _page_messages(
+    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
+    # A page is a range of the primary key, and its far end the place of one message: looked up
+    # one by one after a subquery with LIMIT, the same messages take three times as long.
+    if take is Take.LAST:
+        direction, none_so_far = "DESC", "r.low + 1"
+        page = "m.sequence >= r.far AND m.sequence < r.high"
+    else:
+        direction, none_so_far = "ASC", "r.high - 1"
+        page = "m.sequence > r.low AND m.sequence <= r.far"
     return text(
         f"""
         WITH request AS MATERIALIZED (
             SELECT r.key AS number, s.id AS session_id,
                    r.value ->> 1 AS after, r.value ->> 2 AS before,
-                   iif(r.value ->> 3 = 1, s.archived_through, 0) AS low,
-                   iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS high
+                   iif(r.value ->> 3 = 1, s.archived_through, 0) AS floor,
+                   iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS ceiling
             FROM json_each(:rows) r
             {_SESSION_OF_REQUEST[scoped]}
+        ), span AS MATERIALIZED (
+            SELECT r.number, r.session_id,
+                   max(r.after, r.floor) AS low, min(r.before, r.ceiling + 1) AS high,
+                   r.after > 0 AND EXISTS (
+                       SELECT 1 FROM messages b WHERE b.session_id = r.session_id
+                       AND b.sequence > r.floor AND b.sequence <= min(r.after, r.ceiling)
+                   ) AS has_before,
+                   r.before < {NO_BOUND} AND EXISTS (
+                       SELECT 1 FROM messages b WHERE b.session_id = r.session_id
+                       AND b.sequence > max(r.before - 1, r.floor) AND b.sequence <= r.ceiling
+                   ) AS has_behind
+            FROM request r
+        ), page AS MATERIALIZED (
+            SELECT r.*, coalesce((
+                SELECT i.sequence FROM messages i WHERE i.session_id = r.session_id
+                AND i.sequence > r.low AND i.sequence < r.high
+                ORDER BY i.sequence {direction} LIMIT 1 OFFSET {limit}), {none_so_far}) AS far
+            FROM span r
         )
-        SELECT r.number,
-               r.after > 0 AND EXISTS (
-                   SELECT 1 FROM messages b WHERE b.session_id = r.session_id
-                   AND b.sequence > r.low AND b.sequence <= min(r.after, r.high)),
-               r.before < {NO_BOUND} AND EXISTS (
-                   SELECT 1 FROM messages b WHERE b.session_id = r.session_id
-                   AND b.sequence > max(r.before - 1, r.low) AND b.sequence <= r.high),
-               {columns(MESSAGE_COLUMNS, "m")}
-        FROM request r
-        LEFT JOIN messages m ON m.session_id = r.session_id AND m.sequence IN (
-            SELECT i.sequence FROM messages i WHERE i.session_id = r.session_id
-            AND i.sequence > max(r.after, r.low)
-            AND i.sequence < min(r.before, r.high + 1)
-            ORDER BY i.sequence {direction} LIMIT {limit + 1})
-        ORDER BY r.number, m.sequence
+        SELECT r.number, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
+        FROM page r LEFT JOIN messages m ON m.session_id = r.session_id AND {page}
         """  # noqa: S608 - nothing in it comes from a client
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -60,11 +61,21 @@ def create_committer(path: Path) -> Engine:
     return engine
 
 
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Returns a connection of the driver's own that writes nothing."""
+    name = f"{_file(path)}?mode=rw"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, cached_statements=512)
+    _prepare(connection, writing=False)
+    return connection
+
+
 def _existing(driver: str, path: Path) -> URL:
     """Returns the URL of a file that is there: where it is not, SQLite would make an empty one."""
-    return URL.create(
-        driver, database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
-    )
+    return URL.create(driver, database=_file(path), query={"mode": "rw", "uri": "true"})
+
+
+def _file(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}"
 
 
 def _begin_immediately(engine: Engine) -> None:
@@ -80,15 +91,19 @@ def _on_connect(engine: Engine, *, writing: bool) -> None:
     def connect(connection: Any, _record: Any) -> None:
         # The driver's own transactions off: it would begin them late, and DEFERRED.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 5000")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA cache_size = -16384")
-        cursor.execute("PRAGMA mmap_size = 268435456")
-        if writing:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA synchronous = FULL")
-        else:
-            cursor.execute("PRAGMA query_only = ON")
-            cursor.execute("PRAGMA wal_autocheckpoint = 0")
-        cursor.close()
+        _prepare(connection, writing=writing)
+
+
+def _prepare(connection: Any, *, writing: bool) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 5000")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA cache_size = -16384")
+    cursor.execute("PRAGMA mmap_size = 268435456")
+    if writing:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+    else:
+        cursor.execute("PRAGMA query_only = ON")
+        cursor.execute("PRAGMA wal_autocheckpoint = 0")
+    cursor.close()
