@@ -36,7 +36,9 @@ _CJK = (
 )
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 _WORD_RUN = re.compile(rf"[^\W_{_CJK}]+")
-_NO_SYMBOL = re.compile(rf"[^\W_]+|[{_CJK}]+")
+# Some CJK characters, such as the middle dot, are no letters: these two find them as well.
+_SYMBOL_BEYOND_ASCII = re.compile(r"[^\w\x00-\x7f]")
+_SYMBOL_RUN = re.compile(r"[\W_]{2,}")
 _ASCII_SHORT_WORD = re.compile(r"(?<![a-z0-9])[a-z0-9]{1,2}(?![a-z0-9])")
 _ASCII_SYMBOLS = re.compile(r"[^a-z0-9 ]{2,}")
 
@@ -77,8 +79,8 @@ def normalize(text: str) -> str:
 def fold(text: str) -> str:
     """Returns the normal form of a text, its white space left alone."""
     folded = unicodedata.normalize("NFKC", _IGNORED.sub("", text)).casefold()
-    # Some characters, like U+0345, decompose only once their case is gone.
-    return _IGNORED.sub("", unicodedata.normalize("NFKC", folded))
+    # Casefolding takes some characters apart, such as U+0390.
+    return unicodedata.normalize("NFKC", folded)
 
 
 def index_grams(normal: str) -> frozenset[str]:
@@ -106,18 +108,20 @@ def short_grams(normal: str) -> frozenset[str]:
             grams.update(_pairs(run))
         return frozenset(grams)
     grams = {word for word in _WORD_RUN.findall(normal) if len(word) < GRAM}
-    for run in _CJK_RUN.findall(normal):
-        grams.update(run)
-        grams.update(_pairs(run))
-    for run in _NO_SYMBOL.sub(" ", normal).split(" "):
-        grams.update([symbol for symbol in run if not symbol.isascii()])
-        grams.update(_pairs(run))
-    return frozenset(grams)
+    symbols = set(_SYMBOL_BEYOND_ASCII.findall(normal))
+    for run in set(_SYMBOL_RUN.findall(normal)):
+        symbols.update([pair for pair in _pairs(run) if " " not in pair])
+    grams.update([gram for gram in symbols if not _CJK_RUN.search(gram)])
+    return cjk_grams(normal).union(grams)
 
 
 def cjk_grams(normal: str) -> frozenset[str]:
     """Returns those of the short grams that are CJK."""
-    return frozenset(gram for run in _CJK_RUN.findall(normal) for gram in (*run, *_pairs(run)))
+    grams: set[str] = set()
+    for run in set(_CJK_RUN.findall(normal)):
+        grams.update(run)
+        grams.update(_pairs(run))
+    return frozenset(grams)
 
 
 def has_cjk(text: str) -> bool:
