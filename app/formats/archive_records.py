@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict, fields
 
 from app.formats.archive_fields import Fields
 from app.formats.lines import Line, Unreadable, parse_record
@@ -70,7 +70,7 @@ def encode_record(record: Record) -> bytes:
             values["content"] = base64.b64encode(record.content).decode()
         case _:
             pass
-    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(values, default=asdict, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def decode_record(content: bytes) -> Record:

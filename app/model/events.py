@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from app.model.identifiers import Position, Revision, Sequence, SessionId
 from app.model.message import Message
@@ -29,8 +30,7 @@ class EventKind(StrEnum):
     MESSAGES_ARCHIVED = "messages_archived"  # through, count
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One change of a session.
 
     `sequence` is the message that it is about. The log keeps no second copy of what was said:
@@ -48,8 +48,7 @@ class Event:
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRead:
+class LogRead(Struct, frozen=True):
     """Asks for at most `limit` events of a session after a position (None: from the start)."""
 
     session_id: SessionId
@@ -57,8 +56,7 @@ class LogRead:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogSlice:
+class LogSlice(Struct, frozen=True):
     """Consecutive events, and where the log ended when they were read.
 
     `gap`: the position asked for is of another epoch or past the end, so the reader must fetch

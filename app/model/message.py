@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from app.model.identifiers import AgentId, MessageId, Sequence, SessionId, UserId
 from app.model.parts import Part, plain_text
@@ -39,8 +40,7 @@ class MessageScope(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """Who sent a message, where the role alone does not tell."""
 
     name: str | None = None
@@ -48,8 +48,7 @@ class Sender:
     agent_id: AgentId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(Struct, frozen=True):
     """A message before it has a number.
 
     `preview` is what a list of sessions shows of it, None where it is not for show;
@@ -67,8 +66,7 @@ class NewMessage:
     created_at: Timestamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message of a session."""
 
     session_id: SessionId

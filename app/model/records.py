@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from app.model.changes import Idempotency
 from app.model.events import Event
 from app.model.identifiers import Epoch, Revision, SessionId, UserId
@@ -14,8 +16,7 @@ from app.model.session import Agent, Profile, Session, User
 from app.model.timestamps import Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
+class IdempotencyRecord(Struct, frozen=True):
     """A used idempotency key with the result that it replays."""
 
     session_id: SessionId
@@ -26,8 +27,7 @@ class IdempotencyRecord:
     at: Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """A session that is gone: what remains so that its watchers learn of it."""
 
     session_id: SessionId
@@ -37,8 +37,7 @@ class Deletion:
     at: Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Bytes of a source that could not be read, kept as they are. `line` counts from 1."""
 
     source: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from app.model.identifiers import (
     AgentId,
@@ -30,8 +31,7 @@ class SessionKind(StrEnum):
     TRIGGER = "trigger"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """A conversation, with the counters that are kept in each change's own transaction.
 
     `message_count` counts active and archived messages. `last_activity_at` is `last_message_at`,
@@ -70,24 +70,21 @@ class Session:
         return Position(self.epoch, self.revision)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A person who owns sessions."""
 
     id: UserId
     display_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Struct, frozen=True):
     """A program that takes part in sessions."""
 
     id: AgentId
     display_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A named way of working (a prompt, tools, a model) that sessions are held under."""
 
     id: ProfileId

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import orjson
+from msgspec import NODEFAULT, Struct, structs
 
 from app.model.changes import Idempotency
 from app.rules.limits import Limits
@@ -48,11 +50,12 @@ def digest_request(operation: str, request: tuple[object, ...]) -> str:
 
 
 def _to_json(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
+    defaults = _DEFAULTS[type(value)]
+    if defaults is not None:
         given = {
-            field.name: _to_json(getattr(value, field.name))
-            for field in fields(value)
-            if getattr(value, field.name) != field.default or field.default is MISSING
+            name: _to_json(field)
+            for name, default in defaults.items()
+            if (field := getattr(value, name)) != default or default is NODEFAULT
         }
         return [type(value).__name__, given]
     if isinstance(value, Mapping):
@@ -60,3 +63,22 @@ def _to_json(value: object) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_to_json(item) for item in value]
     return value
+
+
+class _Defaults(dict[type, "dict[str, Any] | None"]):
+    """The fields of each type of record with their defaults, None for any other type."""
+
+    def __missing__(self, type_: type[Any]) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = None
+        if issubclass(type_, Struct):
+            found = {field.name: field.default for field in structs.fields(type_)}
+        elif is_dataclass(type_):
+            found = {
+                field.name: NODEFAULT if field.default is dataclasses.MISSING else field.default
+                for field in dataclasses.fields(type_)
+            }
+        self[type_] = found
+        return found
+
+
+_DEFAULTS = _Defaults()

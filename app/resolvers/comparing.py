@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
+
+from msgspec.structs import fields
 
 from app.backends.protocol import EVERYTHING, Backend
 from app.formats.archive_records import encode_record

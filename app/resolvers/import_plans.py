@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from app.formats.conversation import Conversation
 from app.model.changes import AddMessages, Change, Commit, CreateSession, Idempotency, SetMetadata
@@ -48,7 +49,7 @@ def prepare(conversation: Conversation, owner: UserId | None, limits: Limits) ->
     conversation = _fitted(conversation, limits)
     digest, size = _digest(conversation.messages)
     messages = [
-        replace(message, preview=preview_of(message.role, message.parts), created_at=at)
+        structs.replace(message, preview=preview_of(message.role, message.parts), created_at=at)
         for message, at in zip(conversation.messages, _times(conversation), strict=True)
     ]
     session_id = derive_session_id("import", owner or "", conversation.key)
@@ -175,6 +176,7 @@ def _digest(messages: Sequence[NewMessage]) -> tuple[str, int]:
                 message.metadata,
                 message.created_at,
             ],
+            default=structs.asdict,
             option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
         )
         digest.update(canonical)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from app.model.changes import (
     AddMessages,
@@ -74,7 +75,7 @@ class StoredSession:
         """Returns an event with its message as it is now."""
         if event.sequence is None:
             return event
-        return replace(event, message=self.messages.get(event.sequence))
+        return structs.replace(event, message=self.messages.get(event.sequence))
 
     def committed(
         self,
@@ -96,7 +97,7 @@ class StoredSession:
         messages = [self.messages[sequence] for sequence in sorted(self.messages)]
         previews = [message.preview for message in messages if message.preview is not None]
         last = messages[-1].created_at if messages else None
-        return replace(
+        return structs.replace(
             self.session,
             message_count=len(messages),
             archived_message_count=sum(1 for one in messages if one.archived_at is not None),
@@ -127,7 +128,7 @@ class StoredSession:
             else:
                 self.apply(change, commit.at)
         if self.session is not None and self.revision > self.starting_revision:
-            self.session = replace(self.session, updated_at=commit.at)
+            self.session = structs.replace(self.session, updated_at=commit.at)
         self.session = self.recounted()
         sequences = range(self.numbered[0], self.numbered[-1] + 1) if self.numbered else range(0)
         if commit.idempotency is not None:
@@ -187,7 +188,7 @@ class StoredSession:
     def set_field(self, kind: EventKind, name: str, value: Any, at: Timestamp) -> None:
         """Sets one field of the session, if that changes it."""
         if self.session is not None and differ(getattr(self.session, name), value):
-            self.session = replace(self.session, **{name: value})
+            self.session = structs.replace(self.session, **{name: value})
             self.tell(kind, at, data={name: value})
 
     def set_mark(self, kind: EventKind, name: str, wanted: bool, at: Timestamp) -> None:
@@ -212,7 +213,7 @@ class StoredSession:
         assert self.session is not None
         self.messages[message.sequence] = message
         self.added.append(message)
-        self.session = replace(self.session, last_sequence=message.sequence)
+        self.session = structs.replace(self.session, last_sequence=message.sequence)
         self.tell(EventKind.MESSAGE_ADDED, at, sequence=message.sequence)
 
     def add_messages(self, change: AddMessages, at: Timestamp) -> None:
@@ -252,7 +253,7 @@ class StoredSession:
             source.require(through)
         for sequence, message in sorted(source.messages.items()):
             if through is None or sequence <= through:
-                self.put(replace(message, session_id=self.session_id), commit.at)
+                self.put(structs.replace(message, session_id=self.session_id), commit.at)
                 self.affected += 1
 
     def edit_message(self, change: EditMessage, at: Timestamp) -> None:
@@ -266,7 +267,7 @@ class StoredSession:
         if change.parts is not None:
             given["preview"] = change.preview
         if any(differ(getattr(before, name), value) for name, value in given.items()):
-            self.messages[change.sequence] = replace(before, **given, edited_at=at)
+            self.messages[change.sequence] = structs.replace(before, **given, edited_at=at)
             self.tell(EventKind.MESSAGE_EDITED, at, sequence=change.sequence)
 
     def truncate(self, after: Sequence, at: Timestamp) -> None:
@@ -288,7 +289,7 @@ class StoredSession:
             if message.sequence <= through and message.archived_at is None
         ]
         for message in active:
-            self.messages[message.sequence] = replace(message, archived_at=at)
+            self.messages[message.sequence] = structs.replace(message, archived_at=at)
         if active:
             self.affected += len(active)
             data = {"through": through, "count": len(active)}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.parts import (
@@ -60,6 +64,41 @@ def test_parts_come_back_as_they_were(given_parts: list[Part]) -> None:
 def test_text_stays_text_whatever_it_looks_like(text: str) -> None:
     for looks in (text, encode_parts([TextPart(text)]), f'{{"type": "image", "url": {text!r}}}'):
         assert decode_parts(encode_parts([TextPart(looks)])) == (TextPart(looks),)
+
+
+fields = st.sampled_from(
+    ["type", "text", "signature", "url", "media_type", "size", "tool_call_id", "is_error", "data"]
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
+stored_parts = st.builds(
+    lambda kind, rest: {"type": kind, **rest},
+    st.sampled_from(sorted(KNOWN_KINDS)) | scalars,
+    st.dictionaries(fields, scalars | st.lists(scalars, max_size=2), max_size=4),
+)
+
+
+@settings(max_examples=1_000)
+@given(
+    st.lists(st.builds(part_to_json, parts) | stored_parts | values, max_size=3),
+    st.booleans(),
+    st.integers(0, 200),
+)
+def test_parts_are_decoded_as_each_of_their_stored_forms_is(
+    stored: list[Any], escaped: bool, cut: int
+) -> None:
+    text = json.dumps(stored, ensure_ascii=escaped)
+    for given_text in (text, text[:cut], text.encode()[:-cut]):
+        assert outcome(lambda t=given_text: decode_parts(t)) == outcome(
+            lambda t=given_text: tuple([part_from_json(one) for one in orjson.loads(t)])
+        )
+
+
+def outcome(decode: Callable[[], tuple[Part, ...]]) -> object:
+    """Returns what is decoded, or the kind of error; 1, 1.0 and True are told apart."""
+    try:
+        return repr(decode())
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return type(error)
 
 
 @given(unknown_kinds, st.dictionaries(texts.filter(lambda name: name != "type"), values))

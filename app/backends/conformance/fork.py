@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from app.backends.conformance.changes import EVERY_PART, METADATA
 from app.backends.conformance.samples import (

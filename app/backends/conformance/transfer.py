@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from app.backends.conformance.log import STORY
 from app.backends.conformance.samples import (
@@ -125,7 +126,7 @@ class TransferTests(BackendTests):
         ]
         events = [one for one in records if isinstance(one, Event) and one.session_id == FIRST]
         log = (await log_of(backend)).events
-        assert events == [replace(event, message=None) for event in log]
+        assert events == [structs.replace(event, message=None) for event in log]
         keys = [one for one in records if isinstance(one, IdempotencyRecord)]
         assert [(one.session_id, one.idempotency) for one in keys] == [(FIRST, attempt("create"))]
         deletions = [one for one in records if isinstance(one, Deletion)]
@@ -285,7 +286,7 @@ class TransferTests(BackendTests):
         records = await records_of(backend)
         stray = next(one for one in records if isinstance(one, Message))
         with pytest.raises(InvalidInput):
-            await backend.load(stream([replace(stray, session_id=SECOND)]))
+            await backend.load(stream([structs.replace(stray, session_id=SECOND)]))
         assert await records_of(backend) == records
 
     async def test_an_export_that_is_left_early_leaves_nothing_behind(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from app.backends.files.entry import attempt_fields, attempt_of
 from app.backends.files.system import Fingerprint
@@ -28,7 +29,7 @@ from app.model.session import Session, SessionKind
 from app.model.timestamps import Timestamp
 
 _NONE = Sequence(0)
-_FIELDS = tuple(one.name for one in fields(Session))
+_FIELDS = tuple(one.name for one in structs.fields(Session))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from app.backends.files.catalogue import Row
 from app.backends.files.draft import Draft, ReadMessage

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from app.backends.files.catalogue import (
     Row,
     Rows,
@@ -196,7 +198,7 @@ class Compaction:
             message = line.entry.message
             row = rows.get(message.sequence) if message is not None else None
             if message is not None and row is not None and row.revision == line.number:
-                present[message.sequence] = replace(message, archived_at=row.archived_at)
+                present[message.sequence] = structs.replace(message, archived_at=row.archived_at)
         data: list[bytes] = []
         for line in lines:
             if following is not None and line.number >= following:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import structs
+
 from app.backends.files.catalogue import Row, Rows
 from app.backends.files.entry import Entry
 from app.model.changes import Idempotency
@@ -83,7 +85,7 @@ class Draft:
         """Adds an event, with the fields of the session and the message that it changes."""
         revision = Revision(self.session.revision + 1)
         event = Event(self.session.id, revision, kind, at, sequence, data or {}, None)
-        header = replace(self.session, updated_at=at, revision=revision, **changes)
+        header = structs.replace(self.session, updated_at=at, revision=revision, **changes)
         added = kind is EventKind.MESSAGE_ADDED
         entry = Entry(
             event,
@@ -142,7 +144,7 @@ class Draft:
             if not counters["message_count"]:
                 counters["last_activity_at"] = entry.header.created_at
             revision = max(entry.header.revision, self.session.revision)
-            self.session = replace(entry.header, **(counters | {"revision": revision}))
+            self.session = structs.replace(entry.header, **(counters | {"revision": revision}))
             self.life = entry.life
         for attempt in entry.attempts:
             self.attempts[attempt.idempotency.key] = attempt
@@ -150,7 +152,7 @@ class Draft:
             self._apply_event(entry, entry.event, size)
         self.lose(entry.lost)
         if entry.last_sequence > self.session.last_sequence:
-            self.session = replace(self.session, last_sequence=entry.last_sequence)
+            self.session = structs.replace(self.session, last_sequence=entry.last_sequence)
 
     def _apply_event(self, entry: Entry, event: Event, size: int) -> None:
         message = entry.message
@@ -169,7 +171,7 @@ class Draft:
                 self._archive(Sequence(event.data["through"]), event.at)
             case _:
                 pass
-        self.session = replace(self.session, revision=event.revision, updated_at=event.at)
+        self.session = structs.replace(self.session, revision=event.revision, updated_at=event.at)
 
     def _add(self, message: Message, revision: Revision, size: int) -> None:
         archived = message.archived_at is not None
@@ -184,7 +186,7 @@ class Draft:
         if archived:
             self.archived_through = max(self.archived_through, message.sequence)
         session = self.session
-        self.session = replace(
+        self.session = structs.replace(
             session,
             message_count=session.message_count + 1,
             archived_message_count=session.archived_message_count + archived,
@@ -216,7 +218,7 @@ class Draft:
             self.contents.pop(row.sequence, None)
             self.dead += row.size
         archived = sum(row.archived_at is not None for row in rows)
-        self.session = replace(
+        self.session = structs.replace(
             self.session,
             message_count=self.session.message_count - len(rows),
             archived_message_count=self.session.archived_message_count - archived,
@@ -229,7 +231,7 @@ class Draft:
             self.rows.changed[row.sequence] = replace(row, archived_at=row.archived_at or at)
         self.archived_through = max(self.archived_through, through)
         fresh = sum(row.archived_at is None for row in rows)
-        self.session = replace(
+        self.session = structs.replace(
             self.session, archived_message_count=self.session.archived_message_count + fresh
         )
 
@@ -245,7 +247,7 @@ class Draft:
             preview = row.preview
             if preview is not None:
                 break
-        self.session = replace(
+        self.session = structs.replace(
             self.session,
             last_message_at=last,
             last_activity_at=last or self.session.created_at,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from app.backends.files.append import NotWritten, OutcomeUnknown
 from app.backends.files.catalogue import (
@@ -270,7 +271,7 @@ class _Failures:
 
 def _replayed(session: Session, incoming: Incoming) -> Draft:
     """Returns the session as its events and messages make it. `InvalidInput` for anything else."""
-    start = replace(
+    start = structs.replace(
         session,
         revision=Revision(0),
         last_message_at=None,
@@ -291,7 +292,7 @@ def _replayed(session: Session, incoming: Incoming) -> Draft:
             last = max(last, event.sequence)
         entry = Entry(event, words, None if words else session, last_sequence=last)
         draft.apply(replace(entry, header=None), size=0)
-        told.append(Told(entry, replace(session, revision=event.revision)))
+        told.append(Told(entry, structs.replace(session, revision=event.revision)))
     note = Entry(header=session, last_sequence=session.last_sequence)
     draft.apply(note, size=0)
     draft.told = [*told, Told(note, session)]

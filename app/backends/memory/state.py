@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict, replace
 
 from app.model.errors import InvalidInput
 from app.model.events import Event, LogRead, LogSlice
@@ -154,6 +155,6 @@ def stored(value: Any) -> Any:
 def encoded(value: Any) -> bytes:
     """Returns a value as JSON, to be compared: there true is not 1. Raises `InvalidInput`."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, default=asdict)
     except orjson.JSONEncodeError as error:
         raise InvalidInput(f"this can't be stored as JSON: {error}") from error

@@ -7,9 +7,9 @@ commit reads and writes in between, so added messages are written before that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from app.backends.sql.dialects.dialect import Dialect

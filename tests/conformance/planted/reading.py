@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.model.events import Event, LogRead, LogSlice

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from msgspec import structs
+
 from app.backends.protocol import EVERYTHING, Scope
 from app.model.changes import Commit, Committed
 from app.model.errors import Conflict, NotFound, ScrollbackError
@@ -75,7 +77,7 @@ def number_from_messages(self: StoredSession) -> StoredSession:
     )
     if copy.session is not None:
         last = max(copy.messages, default=Number(0))
-        copy.session = replace(copy.session, last_sequence=last)
+        copy.session = structs.replace(copy.session, last_sequence=last)
     return copy
 
 
@@ -110,7 +112,7 @@ class EventForNothing(PlantedBug):
         self: StoredSession, kind: EventKind, name: str, value: Any, at: Timestamp
     ) -> None:
         if self.session is not None:
-            self.session = replace(self.session, **{name: value})
+            self.session = structs.replace(self.session, **{name: value})
             self.tell(kind, at, data={name: value})
 
     in_session: ClassVar = {"set_field": set_field}
@@ -126,7 +128,7 @@ class SilentArchive(PlantedBug):
         self: StoredSession, kind: EventKind, name: str, wanted: bool, at: Timestamp
     ) -> None:
         if name == "archived_at" and self.session is not None:
-            self.session = replace(self.session, archived_at=at if wanted else None)
+            self.session = structs.replace(self.session, archived_at=at if wanted else None)
         elif (getattr(self.session, name) is not None) is not wanted:
             self.set_field(kind, name, at if wanted else None, at)
 
@@ -145,7 +147,7 @@ class CounterKept(PlantedBug):
         if session is None or self.session is None:
             return session
         most = max(session.message_count, self.session.message_count)
-        return replace(session, message_count=most)
+        return structs.replace(session, message_count=most)
 
     in_session: ClassVar = {"recounted": recounted}
 
@@ -282,7 +284,7 @@ class ForkUnarchived(PlantedBug):
 
     @staticmethod
     def put(self: StoredSession, message: Message, at: Timestamp) -> None:
-        ForkUnarchived.original(self, replace(message, archived_at=None), at)
+        ForkUnarchived.original(self, structs.replace(message, archived_at=None), at)
 
     in_session: ClassVar = {"put": put}
 
