@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from app.model.identifiers import Sequence, SessionId
 from app.model.message import Message, MessageRole, MessageScope
@@ -83,7 +83,19 @@ class SearchHit:
         return SearchBound(self.score, message.created_at, message.session_id, message.sequence)
 
 
-def page_of_hits(request: SearchRequest, hits: Iterable[SearchHit]) -> Page[SearchHit]:
+class Placed(Protocol):
+    """A hit, or what stands for one."""
+
+    @property
+    def bound(self) -> SearchBound:
+        """The hit's place in its order."""
+        ...
+
+
+PlacedT = TypeVar("PlacedT", bound=Placed)
+
+
+def page_of_hits(request: SearchRequest, hits: Iterable[PlacedT]) -> Page[PlacedT]:
     """Returns the page of the hits read for a request, in any order, with their scores.
 
     By relevance these are the newest `RANKED` hits; by time they are the first hits after the

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.backends.conformance.samples import created, done, records_of
+from app.backends.files import open as opening
 from app.backends.files.mounts import file_system_of
 from app.backends.files.open import open_files, open_url
 from app.backends.files.policy import Durability, Policy, parse_policy
@@ -51,6 +52,15 @@ async def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="something else"):
         await open_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+async def test_a_sqlite_that_cannot_search_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "TEXT_TABLES", "CREATE VIRTUAL TABLE t USING no_such_module (x)")
+    with pytest.raises(StoreUnusable, match="can't search texts: use one with FTS5"):
+        await open_files(tmp_path / "store")
+    assert not (tmp_path / "store").exists()
 
 
 async def test_a_missing_store_is_not_made_without_leave(tmp_path: Path) -> None:

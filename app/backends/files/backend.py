@@ -15,6 +15,7 @@ from app.backends.files.committer import Committer
 from app.backends.files.loading import Incoming, Loader
 from app.backends.files.reader import Reader
 from app.backends.files.recovery import Recovery
+from app.backends.files.search import search_messages
 from app.backends.files.store import Store
 from app.backends.files.writer import Writer
 from app.backends.protocol import Capabilities, Finding, Found, Readiness, Scope, Support
@@ -25,6 +26,7 @@ from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, Sess
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 T = TypeVar("T")
@@ -89,6 +91,12 @@ class FilesBackend:
     ) -> Found[MessagePageRequest, Page[Message]]:
         """Answers pages of messages."""
         return await self._read(self._reader.page_messages, list(requests), scope)
+
+    async def search_messages(
+        self, requests: Collection[SearchRequest], scope: Scope
+    ) -> Found[SearchRequest, Page[SearchHit]]:
+        """Answers pages of hits."""
+        return await self._read(search_messages, self._reader, set(requests), scope)
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         """Answers users by id; an owner's scope holds that owner alone."""

@@ -36,6 +36,7 @@ from app.backends.files.recovery import Recovery, append_to_register, write_name
 from app.backends.files.register import deletion_fields
 from app.backends.files.store import Store
 from app.backends.files.system import Fingerprint
+from app.backends.files.texts import FRESH_LENGTH, is_due, put_texts, settle
 from app.backends.protocol import Scope
 from app.model.changes import Commit, Committed, CopyMessages, DeleteSession
 from app.model.errors import ScrollbackError, StoreUnavailable, UnknownOutcome
@@ -70,6 +71,9 @@ class Committer:
         self._compaction = Compaction(store, recovery)
         self._dirty: set[str] = set()
         self._archived: set[str] = set()
+        self._fresh_length = 0
+        self.texts_due = False
+        """Whether there are searched texts to settle, once nobody waits for it."""
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="scrollback-files-sync")
 
     def commit(self, ordered: Sequence[Ordered]) -> list[Outcome]:
@@ -94,6 +98,19 @@ class Committer:
         """Makes durable what has yet to be, and ends the threads."""
         self.sync_dirty()
         self._syncers.shutdown()
+
+    def settle_texts(self) -> None:
+        """Settles a number of searched texts that keeps nobody waiting for long."""
+        index = self._store.index
+        try:
+            with index.sharing(), index.writing() as connection:
+                settle(connection)
+                self._fresh_length = 0
+                self.texts_due = is_due(connection)
+        except (ScrollbackError, OSError):
+            # They are found as they are; the next commit has it tried again.
+            log.exception("texts_not_settled")
+            self.texts_due = False
 
     def sync_dirty(self) -> None:
         """Makes durable what the policy has left to be made so later."""
@@ -218,6 +235,9 @@ class Committer:
             with store.index.writing() as connection:
                 for work, fingerprint in written:
                     _index_work(connection, work, fingerprint)
+                    texts = work.draft.texts.values()
+                    self._fresh_length += sum([len(text.normal) for text in texts])
+                self.texts_due = self._fresh_length >= FRESH_LENGTH or is_due(connection)
                 for register, contents in registered.items():
                     store.registers.index(connection, register, contents)
 
@@ -270,6 +290,7 @@ class Committer:
                 store.trash.take(name, contents.state.number)
             with store.index.writing() as connection:
                 drop_session(connection, deletion.session_id)
+                self.texts_due = True
                 put_tombstone(connection, Tombstone(deletion, contents.state.number))
                 put_attempts(connection, attempts)
                 store.registers.index(connection, "deletions", contents)
@@ -327,5 +348,7 @@ def _index_work(connection: sqlite3.Connection, work: Work, fingerprint: Fingerp
         life=draft.life,
     )
     put_session(connection, Stored(draft.session, work.name, file))
+    known = None if work.stored is None else work.stored.session
+    put_texts(connection, draft.session, draft.changed_texts(known))
     put_rows(connection, draft.session.id, draft.rows.changed.items())
     put_attempts(connection, work.attempts)

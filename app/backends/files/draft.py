@@ -6,7 +6,7 @@ state that its writing gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec import structs
 
 from app.backends.files.catalogue import Row, Rows
 from app.backends.files.entry import Entry
+from app.backends.files.texts import TITLE, SearchedText, text_of_message, text_of_title
 from app.model.changes import Idempotency
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence
@@ -56,6 +57,7 @@ class Draft:
     told: list[Told] = field(default_factory=list)
     attempts: dict[str, IdempotencyRecord] = field(default_factory=dict)
     contents: dict[int, Message] = field(default_factory=dict)
+    texts: dict[int, SearchedText] = field(default_factory=dict)
     affected: int = 0
     numbered: list[Sequence] = field(default_factory=list)
     _last_is_stale: bool = False
@@ -68,6 +70,7 @@ class Draft:
             told=[],
             attempts=dict(self.attempts),
             contents=dict(self.contents),
+            texts=dict(self.texts),
             affected=0,
             numbered=[],
         )
@@ -132,6 +135,18 @@ class Draft:
         )
         self.told.append(Told(entry, self.session))
 
+    def changed_texts(self, before: Session | None) -> Iterator[tuple[int, SearchedText | None]]:
+        """Yields the searched texts that have changed since, by number; None for one that is gone.
+
+        `before` is the session as it was, None where it is new.
+        """
+        if before is None or before.title != self.session.title:
+            yield TITLE, text_of_title(self.session)
+        yield from self.texts.items()
+        for sequence, row in self.rows.changed.items():
+            if row is None:
+                yield sequence, None
+
     @property
     def sequences(self) -> range:
         """The numbers of the messages that were added."""
@@ -175,6 +190,7 @@ class Draft:
 
     def _add(self, message: Message, revision: Revision, size: int) -> None:
         archived = message.archived_at is not None
+        self.texts[message.sequence] = text_of_message(message)
         self.rows.changed[message.sequence] = Row(
             message.sequence,
             revision,
@@ -202,6 +218,7 @@ class Draft:
             self._add(message, revision, size)
         else:
             self.dead += row.size
+            self.texts[message.sequence] = text_of_message(message)
             self.rows.changed[message.sequence] = replace(
                 row, revision=revision, size=size, preview=message.preview
             )
@@ -216,6 +233,7 @@ class Draft:
         for row in rows:
             self.rows.changed[row.sequence] = None
             self.contents.pop(row.sequence, None)
+            self.texts.pop(row.sequence, None)
             self.dead += row.size
         archived = sum(row.archived_at is not None for row in rows)
         self.session = structs.replace(

@@ -1,7 +1,8 @@
 """The derived index: an SQLite file beside the sessions that can be deleted at any time.
 
 It holds the catalogue (each session with its counters and how far its file is indexed), a row for
-every message (which event holds its present content), used attempts, names, deletions. All of it
+every message (which event holds its present content), what is searched (`texts`), used attempts,
+names, deletions. All of it
 is read from the files again when it is missing, damaged or of another version, under the index
 lock that every writer shares while it writes; whoever finds another file under the name of the
 index opens that one.
@@ -20,9 +21,10 @@ import structlog
 
 from app.backends.files.locks import Locks
 from app.backends.files.names import Layout
+from app.backends.files.texts import TABLES as TEXT_TABLES
 from app.model.errors import StoreUnavailable
 
-VERSION = 1
+VERSION = 2
 LOCK = "index"
 _CHECKPOINT_BYTES = 8 << 20
 
@@ -209,7 +211,7 @@ class Index:
         try:
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + TEXT_TABLES)
             connection.execute("BEGIN")
             self._rebuild(connection)
             connection.execute("COMMIT")

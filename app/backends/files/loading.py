@@ -38,12 +38,16 @@ from app.backends.files.register import damage_fields
 from app.backends.files.session_files import Lost, Moved
 from app.backends.files.store import Store
 from app.backends.files.system import READ
+from app.backends.files.texts import is_due, put_texts, settle
 from app.model.errors import InvalidInput, StoreUnavailable, UnknownOutcome
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence, SessionId, SessionKey
 from app.model.message import Message
 from app.model.records import Damage, Deletion, IdempotencyRecord
 from app.model.session import Agent, Profile, Session, User
+
+_LOADED_TEXTS = 8192
+"""How many searched texts are settled together: the more, the fewer runs they come to lie in."""
 
 log = structlog.get_logger(__name__)
 
@@ -244,9 +248,12 @@ class Loader:
                 with store.index.writing() as connection:
                     drop_session(connection, session.id)
                     put_session(connection, Stored(session, name, file))
+                    put_texts(connection, session, draft.changed_texts(None))
                     put_rows(connection, session.id, draft.rows.changed.items())
                     put_segments(connection, session.id, [])
                     put_attempts(connection, attempts.values())
+                    if is_due(connection, _LOADED_TEXTS):
+                        settle(connection)
                     for register, contents in written.items():
                         store.registers.index(connection, register, contents)
 

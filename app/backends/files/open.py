@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +17,7 @@ from app.backends.files.policy import Policy, parse_policy
 from app.backends.files.recovery import Recovery
 from app.backends.files.store import Store, assemble
 from app.backends.files.system import System
+from app.backends.files.texts import TABLES as TEXT_TABLES
 from app.backends.protocol import Migrated
 from app.model.errors import StoreUnusable
 
@@ -85,6 +87,7 @@ def _open(
     store: Store, recovery: Recovery, opened: ExitStack, migrate: bool, single_process: bool
 ) -> str | None:
     layout = store.layout
+    _check_sqlite()
     _check_path(layout.root)
     kind = file_system_of(layout.root if layout.root.exists() else layout.root.parent)
     if kind in NETWORK and not single_process:
@@ -102,6 +105,17 @@ def _open(
     recovery.catch_up()
     store.trash.purge()
     return before
+
+
+def _check_sqlite() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.executescript(TEXT_TABLES)
+        except sqlite3.OperationalError as error:
+            raise StoreUnusable(
+                f"SQLite {sqlite3.sqlite_version}, which this Python has, can't search texts: "
+                "use one with FTS5, of version 3.38 or newer"
+            ) from error
 
 
 def _check_path(root: Path) -> None:

@@ -101,13 +101,28 @@ class Reader:
         self, requests: Collection[SessionPageRequest], scope: Scope
     ) -> dict[SessionPageRequest, Page[Session]]:
         """Answers pages of sessions."""
+        return self.at_one_moment(
+            lambda connection: {one: page_of_sessions(connection, one, scope) for one in requests}
+        )
+
+    def at_one_moment(self, read: Callable[[sqlite3.Connection], V]) -> V:
+        """Reads from many sessions; one that is found `Damaged` is read anew."""
         for _ in range(_TRIES):
             try:
                 with self._store.index.reading() as connection:
-                    return {one: page_of_sessions(connection, one, scope) for one in requests}
+                    return read(connection)
             except Damaged as error:
                 self._reread(error.name)
         raise StoreUnavailable("the index of the store can't be put right; try again")
+
+    def messages_of(
+        self, connection: sqlite3.Connection, stored: Stored, sequences: Iterable[int]
+    ) -> list[Message]:
+        """Returns those messages of a session that are there. Raises `Damaged`."""
+        try:
+            return self._messages(connection, stored, _rows_of(connection, stored, sequences))
+        except (Lost, Moved) as error:
+            raise Damaged(stored.name) from error
 
     def get_messages(
         self, ids: Collection[MessageId], scope: Scope

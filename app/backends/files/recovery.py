@@ -42,6 +42,7 @@ from app.backends.files.replay import (
 )
 from app.backends.files.store import Store
 from app.backends.files.system import APPEND, READ, Fingerprint
+from app.backends.files.texts import SearchedText, put_texts, settle_all
 from app.model.identifiers import Sequence
 from app.model.records import IdempotencyRecord
 
@@ -55,6 +56,7 @@ class Recovered:
     stored: Stored
     segments: list[int]
     rows: list[tuple[int, Row | None]]
+    texts: list[tuple[int, SearchedText | None]]
     fresh: bool
     attempts: list[IdempotencyRecord]
     named: Named
@@ -108,6 +110,7 @@ class Recovery:
                 named.merge(outcome.named)
         for register, contents in write_names(store, connection, named.unknown(connection)).items():
             store.registers.index(connection, register, contents)
+        settle_all(connection)
 
     def catch_up(self) -> None:
         """Compares every file with what the index knows of it, and reads anew what differs."""
@@ -199,6 +202,7 @@ class Recovery:
             Stored(draft.session, name, replayed.file_state(fingerprint, draft)),
             replayed.segments,
             list(draft.rows.changed.items()),
+            list(draft.changed_texts(None)),
             True,
             list(draft.attempts.values()),
             replayed.named,
@@ -236,6 +240,7 @@ class Recovery:
             Stored(draft.session, name, replayed.file_state(fingerprint, draft)),
             replayed.segments,
             list(draft.rows.changed.items()),
+            list(draft.changed_texts(known.session)),
             False,
             list(replayed.draft.attempts.values()),
             replayed.named,
@@ -357,6 +362,7 @@ def _put(connection: sqlite3.Connection, outcome: Recovered | Gone, known: Store
     connection.execute("DELETE FROM unreadable WHERE name = ?", (outcome.stored.name,))
     put_session(connection, outcome.stored)
     put_rows(connection, session_id, outcome.rows)
+    put_texts(connection, outcome.stored.session, outcome.texts)
     put_segments(connection, session_id, outcome.segments)
     put_attempts(connection, outcome.attempts)
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import Any, TypeAlias
+
+import orjson
 
 from app.backends.files.catalogue import stored_of
+from app.backends.files.session_search import session_matches, sessions_matching
 from app.backends.protocol import Scope
+from app.model.identifiers import SessionId
 from app.model.paging import (
     Page,
     SessionBound,
+    SessionFilter,
     SessionOrderField,
     SessionPageRequest,
     Take,
@@ -17,6 +24,9 @@ from app.model.paging import (
     title_order,
 )
 from app.model.session import Session
+
+Condition: TypeAlias = tuple[str, tuple[Any, ...]]
+"""What a row has to be, in SQL, with the values of its parameters."""
 
 # Each is served by an index of its column and id, with the owner in front where one is given.
 _COLUMNS = {
@@ -26,36 +36,36 @@ _COLUMNS = {
 }
 
 
+_MANY = 20_000
+"""From how many matching texts on sessions are rather looked through in their order."""
+
+_MISSES = 1000
+"""After how many sessions that don't match those that do are looked up all the same."""
+
+
 def page_of_sessions(
     connection: sqlite3.Connection, request: SessionPageRequest, scope: Scope
 ) -> Page[Session]:
     """Returns one page. Raises `Damaged`."""
     window = request.window
     column = _COLUMNS[request.order]
-    conditions, values = _conditions(request, scope)
+    ordered = _OrderedSessions(connection, request, scope)
     forward, backward = ("<", ">") if request.descending else (">", "<")
-    bounded, inside = list(conditions), list(values)
-    for bound, direction in ((window.after, forward), (window.before, backward)):
-        if bound is not None:
-            bounded.append(f"({column}, id) {direction} (?, ?)")
-            inside += bound
+    bounds = [
+        (f"({column}, id) {direction} (?, ?)", bound)
+        for bound, direction in ((window.after, forward), (window.before, backward))
+        if bound is not None
+    ]
     from_end = window.take is Take.LAST
     order = "DESC" if request.descending is not from_end else "ASC"
-    rows = connection.execute(
-        f"SELECT state, crc, name, file FROM sessions {_where(bounded)} "  # noqa: S608 - ours
-        f"ORDER BY {column} {order}, id {order} LIMIT ?",
-        (*inside, window.limit + 1),
-    ).fetchall()
-    found = [stored_of(row).session for row in rows]
+    found = ordered.first(bounds, f"ORDER BY {column} {order}, id {order}", window.limit + 1)
     if from_end:
         found.reverse()
 
     def anything(bound: SessionBound | None, direction: str) -> bool:
         if bound is None:
             return False
-        past = [*conditions, f"({column}, id) {direction}= (?, ?)"]
-        statement = f"SELECT 1 FROM sessions {_where(past)} LIMIT 1"  # noqa: S608 - ours
-        return connection.execute(statement, (*values, *bound)).fetchone() is not None
+        return bool(ordered.first([(f"({column}, id) {direction}= (?, ?)", bound)], "", 1))
 
     return cut_page(
         found,
@@ -66,33 +76,68 @@ def page_of_sessions(
     )
 
 
-def _where(conditions: list[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+class _OrderedSessions:
+    """The sessions that pass a filter, and match its query if it has one."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, request: SessionPageRequest, scope: Scope
+    ) -> None:
+        self._connection = connection
+        self._query = request.filter.query
+        self._scope = scope
+        self._conditions: list[Condition] = list(filter_conditions(request.filter))
+        if scope.owner is not None:
+            self._conditions.append(("owner_id = ?", (scope.owner,)))
+        self._passes: set[SessionId] | None = None
+        if self._query is not None:
+            self._passes = sessions_matching(connection, self._query, scope, most=_MANY)
+
+    def first(self, bounds: Iterable[Condition], order: str, limit: int) -> list[Session]:
+        """Returns the first ones in an order and within bounds. Raises `Damaged`."""
+        conditions = [*self._conditions, *bounds]
+        if self._query is None:
+            return list(self._read(conditions, order, limit))
+        if self._passes is None:
+            found: list[Session] = []
+            with closing(self._read(conditions, order, limit + _MISSES)) as sessions:
+                for number, session in enumerate(sessions):
+                    if number - len(found) == _MISSES:
+                        break
+                    if session_matches(self._connection, self._query, session.id):
+                        found.append(session)
+                        if len(found) == limit:
+                            return found
+                else:
+                    return found
+            self._passes = sessions_matching(self._connection, self._query, self._scope)
+        ids = orjson.dumps(sorted(self._passes or ())).decode()
+        conditions.append(("id IN (SELECT value FROM json_each(?))", (ids,)))
+        return list(self._read(conditions, order, limit))
+
+    def _read(
+        self, conditions: Iterable[Condition], order: str, limit: int
+    ) -> Generator[Session, None, None]:
+        where = " AND ".join(["1", *(text for text, _ in conditions)])
+        values = [value for _, given in conditions for value in given]
+        statement = f"SELECT state, crc, name, file FROM sessions WHERE {where} {order} LIMIT ?"  # noqa: S608 - ours
+        with closing(self._connection.execute(statement, (*values, limit))) as rows:
+            for row in rows:
+                yield stored_of(row).session
 
 
-def _conditions(request: SessionPageRequest, scope: Scope) -> tuple[list[str], list[Any]]:
-    wanted = request.filter
-    conditions: list[str] = []
-    values: list[Any] = []
-
-    def add(condition: str, value: Any) -> None:
-        conditions.append(condition)
-        values.append(value)
-
-    if scope.owner is not None:
-        add("owner_id = ?", scope.owner)
+def filter_conditions(wanted: SessionFilter) -> Iterator[Condition]:
+    """Yields what the rows of sessions have to be to pass a filter, its query aside."""
     for name in ("archived", "pinned", "starred"):
         flag: bool | None = getattr(wanted, name)
         if flag is not None:
-            add(f"{name} = ?", flag)
+            yield f"{name} = ?", (flag,)
     for name in ("profile_id", "agent_id", "channel"):
         value: str | None = getattr(wanted, name)
         if value is not None:
-            add(f"{name} = ?", value)
+            yield f"{name} = ?", (value,)
     if wanted.updated_since is not None:
-        add("updated_at >= ?", wanted.updated_since)
+        yield "updated_at >= ?", (wanted.updated_since,)
     if wanted.updated_until is not None:
-        add("updated_at < ?", wanted.updated_until)
+        yield "updated_at < ?", (wanted.updated_until,)
     if wanted.title:
-        add("instr(title_order, ?) > 0", title_order(wanted.title))
-    return conditions, values
+        yield "instr(title_order, ?) > 0", (title_order(wanted.title),)

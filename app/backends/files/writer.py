@@ -80,22 +80,27 @@ class Writer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def _work(self) -> None:
-        while self._waiting:
-            group = self._next_group()
-            ordered = [one for job in group for one in job.ordered]
-            try:
-                outcomes = await self._in_thread(self._committer.commit, ordered)
-            except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
-                for job in group:
-                    if not job.done.cancelled():
-                        job.done.set_exception(error)
-                continue
-            at = 0
+        while self._waiting or self._committer.texts_due:
+            if self._waiting:
+                await self._commit_group(self._next_group())
+            if self._committer.texts_due:
+                await self._in_thread(self._committer.settle_texts)
+
+    async def _commit_group(self, group: list[_Job]) -> None:
+        ordered = [one for job in group for one in job.ordered]
+        try:
+            outcomes = await self._in_thread(self._committer.commit, ordered)
+        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
             for job in group:
                 if not job.done.cancelled():
-                    job.done.set_result(outcomes[at : at + len(job.ordered)])
-                at += len(job.ordered)
-            self._sync_soon()
+                    job.done.set_exception(error)
+            return
+        at = 0
+        for job in group:
+            if not job.done.cancelled():
+                job.done.set_result(outcomes[at : at + len(job.ordered)])
+            at += len(job.ordered)
+        self._sync_soon()
 
     def _next_group(self) -> list[_Job]:
         group = [self._waiting.popleft()]
