@@ -14,13 +14,10 @@ from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.draft import SessionDraft
 from app.backends.sql.idempotency import (
-    answer_again,
     in_scope,
     no_such_session,
     remember,
     replay,
-    to_record,
-    used_keys,
 )
 from app.backends.sql.message_changes import (
     add_messages,
@@ -65,7 +62,7 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import Conflict, InvalidInput, ScrollbackError
+from app.model.errors import Conflict, InvalidInput
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence, SessionId
 from app.model.records import Deletion
@@ -97,73 +94,16 @@ def carry_out(dialect: Dialect, connection: Connection, commit: Commit, scope: S
         if state is None:
             raise no_such_session()
         draft = SessionDraft(dialect, connection, *state, commit.at)
-        _require_revision(draft.session, commit.expected)
+        require_revision(draft.session, commit.expected)
     if changes == (DeleteSession(),):
         committed = _delete(draft)
     else:
         for change in changes:
-            _apply(draft, change, scope)
+            apply_change(draft, change, scope)
         draft.write()
         committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
     remember(connection, [(commit, committed)])
     return committed
-
-
-_DRAFTED = (
-    AddMessages,
-    ArchiveSession,
-    PinSession,
-    RenameSession,
-    SetMetadata,
-    StarSession,
-)
-
-
-def is_drafted(commit: Commit) -> bool:
-    """Answers whether a commit only adds messages and sets fields, so that it reads nothing."""
-    return all(isinstance(change, _DRAFTED) for change in commit.changes)
-
-
-def carry_out_together(
-    dialect: Dialect, connection: Connection, commits: list[Commit], scope: Scope
-) -> list[Committed | ScrollbackError] | None:
-    """Applies drafted commits of one session with the statements that one of them takes.
-
-    Answers their outcomes; or None, with nothing written, where they must be carried out singly.
-    """
-    session_id = commits[0].session_id
-    state = _lock(connection, session_id, scope)
-    if state is None:
-        return None
-    draft = SessionDraft(dialect, connection, *state, commits[0].at)
-    attempts = [commit.idempotency for commit in commits if commit.idempotency is not None]
-    used = used_keys(connection, session_id, {attempt.key for attempt in attempts})
-    outcomes: list[Committed | ScrollbackError] = []
-    fresh: list[tuple[Commit, Committed]] = []
-    for commit in commits:
-        record = used.get(commit.idempotency.key) if commit.idempotency is not None else None
-        try:
-            if record is not None:
-                outcomes.append(answer_again(record, commit, draft.session, draft.session.epoch))
-                continue
-            _require_revision(draft.session, commit.expected)
-        except Conflict as conflict:
-            outcomes.append(conflict)
-            continue
-        draft.go_on(commit.at)
-        try:
-            for change in commit.changes:
-                _apply(draft, change, scope)
-        except ScrollbackError:
-            return None
-        committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
-        outcomes.append(committed)
-        if commit.idempotency is not None:
-            used[commit.idempotency.key] = to_record(commit, commit.idempotency, committed)
-            fresh.append((commit, committed))
-    draft.write()
-    remember(connection, fresh)
-    return outcomes
 
 
 def _lock(
@@ -177,7 +117,8 @@ def _lock(
     return to_session(state), archived_through
 
 
-def _require_revision(session: Session, expected: Revision | None) -> None:
+def require_revision(session: Session, expected: Revision | None) -> None:
+    """Raises `Conflict` for a session that is not at the revision that a commit expects."""
     if expected is not None and expected != session.revision:
         raise Conflict(f"the session is at revision {session.revision}, not {expected}", session)
 
@@ -263,7 +204,8 @@ def _set_mark(
     draft.record(kind, data=mark, **mark)
 
 
-def _apply(draft: SessionDraft, change: Change, scope: Scope) -> None:
+def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
+    """Applies one change to a draft. Raises the `ScrollbackError` that refuses it."""
     session = draft.session
     match change:
         case RenameSession(title=title):

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select
 
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import encode_json, from_session
-from app.backends.sql.tables import agents, events, messages, profiles, sessions, users
+from app.backends.sql.tables import agents, events, messages, profiles, users
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence
 from app.model.session import Session
@@ -129,14 +129,6 @@ class SessionDraft:
         """Makes users, agents or profiles known, unless they are."""
         self._named[table].update(one for one in ids if one is not None)
 
-    def _write_named(self) -> None:
-        for table, ids in self._named.items():
-            if ids:
-                # In one order for everybody, so that no two writers wait for each other.
-                rows = [{"id": one} for one in sorted(ids)]
-                self.dialect.add_missing(self.connection, table, rows)
-                ids.clear()
-
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
         if self._messages:
@@ -166,13 +158,39 @@ class SessionDraft:
 
     def write(self) -> None:
         """Writes what is left: the messages, the log, and the changed columns of the session."""
-        self._write_named()
-        self.write_messages()
-        self.write_events()
-        after = from_session(self.session, archived_through=self.archived_through)
-        changed = {name: value for name, value in after.items() if value != self._before[name]}
+        write_drafts([self])
+
+
+def write_drafts(drafts: list[SessionDraft]) -> None:
+    """Writes what is left of some drafts of one transaction, in the statements that one takes."""
+    if not drafts:
+        return
+    dialect, connection = drafts[0].dialect, drafts[0].connection
+    for table in (users, agents, profiles):
+        ids: set[str] = set().union(*(draft._named[table] for draft in drafts))
+        # In one order for everybody, so that no two writers wait for each other.
+        dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
+    added = [row for draft in drafts for row in draft._messages]
+    if added:
+        connection.execute(insert(messages), added)
+    log = [row for draft in drafts for row in draft._events]
+    if log:
+        connection.execute(insert(events), log)
+    _update_sessions(dialect, connection, drafts)
+    for draft in drafts:
+        draft._messages, draft._events = [], []
+        draft._named = {users: set(), agents: set(), profiles: set()}
+
+
+def _update_sessions(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:
+    """Writes the columns of the sessions that have changed, those of the same ones together."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for draft in drafts:
+        before = draft._before
+        after = from_session(draft.session, archived_through=draft.archived_through)
+        changed = tuple([name for name, value in after.items() if value != before[name]])
         if changed:
-            self.connection.execute(
-                update(sessions).where(sessions.c.id == self.session.id).values(changed)
-            )
-            self._before = after
+            alike.setdefault(changed, []).append(after)
+            draft._before = after
+    for names, rows in alike.items():
+        dialect.update_sessions(connection, names, rows)

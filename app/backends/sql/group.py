@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from itertools import groupby
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.backends.protocol import Scope
-from app.backends.sql.commit import carry_out, carry_out_together, is_drafted
+from app.backends.sql.commit import carry_out
 from app.backends.sql.dialects.dialect import Dialect, Failure, explain
-from app.model.changes import Commit, Committed
+from app.backends.sql.together import Outcome, Work, carry_out_together, is_drafted
+from app.model.changes import Commit
 from app.model.errors import ScrollbackError
-
-Outcome: TypeAlias = Committed | ScrollbackError
-Work: TypeAlias = tuple[Commit, Scope]
 
 _TRIES = 3
 """How often a commit is tried when others keep taking its key at the same moment."""
@@ -35,31 +33,16 @@ def carry_out_group(
     if len(work) == 1:
         return [_carry_out_alone(dialect, connection, *work[0])]
     outcomes: list[Outcome] = []
-    for run in _runs(work):
-        together = _carry_out_run(dialect, connection, run) if len(run) > 1 else None
-        outcomes += together or [
-            _carry_out_behind_savepoint(dialect, connection, commit, scope) for commit, scope in run
+    for drafted, run in groupby(work, key=lambda one: is_drafted(one[0])):
+        works = list(run)
+        together: list[Outcome | None] = [None] * len(works)
+        if drafted and len(works) > 1:
+            together = _carry_out_run(dialect, connection, works)
+        outcomes += [
+            outcome or _carry_out_behind_savepoint(dialect, connection, commit, scope)
+            for outcome, (commit, scope) in zip(together, works, strict=True)
         ]
     return outcomes
-
-
-def _runs(work: Sequence[Work]) -> Iterator[Sequence[Work]]:
-    """Cuts the work where it can't be carried out together."""
-    start = 0
-    for end in range(1, len(work) + 1):
-        if end == len(work) or not _fits(work[end - 1], work[end]):
-            yield work[start:end]
-            start = end
-
-
-def _fits(one: Work, other: Work) -> bool:
-    (commit, scope), (following, following_scope) = one, other
-    return (
-        commit.session_id == following.session_id
-        and scope == following_scope
-        and is_drafted(commit)
-        and is_drafted(following)
-    )
 
 
 def _carry_out_alone(
@@ -79,16 +62,15 @@ def _carry_out_alone(
 
 def _carry_out_run(
     dialect: Dialect, connection: Connection, run: Sequence[Work]
-) -> list[Outcome] | None:
+) -> list[Outcome | None]:
     savepoint = connection.begin_nested()
     try:
-        commits = [commit for commit, _ in run]
-        outcomes = carry_out_together(dialect, connection, commits, run[0][1])
+        outcomes = carry_out_together(dialect, connection, run, wait=True)
     except DBAPIError as error:
         if dialect.failure(error) is not Failure.INVALID:
             raise
         savepoint.rollback()
-        return None
+        return [None] * len(run)
     savepoint.commit()
     return outcomes
 

@@ -1,17 +1,17 @@
-"""The writer of a store on a database server: a lane for each session, lanes side by side.
+"""The writer of a store on a database server: few transactions of many commits each.
 
-Commits of one session that arrive while its transaction is under way wait together and share the
-next one; those of different sessions meet only in the database. A transaction is tried again only
-where nothing of it was done.
+Commits that arrive while transactions are under way wait together and share the next one, those
+of different sessions too (`app.backends.sql.lanes`). A transaction is tried again only where
+nothing of it was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import structlog
 from sqlalchemy import Connection, select
@@ -20,15 +20,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect, Failure, explain
-from app.backends.sql.group import Outcome, Work, carry_out_group
+from app.backends.sql.group import carry_out_group
 from app.backends.sql.idempotency import used_keys
+from app.backends.sql.lanes import Group, Lanes
 from app.backends.sql.tables import sessions
-from app.backends.sql.writer import TRIES, Job, answer, fail, next_group, work_of
+from app.backends.sql.together import Outcome, Work, carry_out_together
+from app.backends.sql.writer import TRIES, Job, answer, fail, work_of
 from app.model.changes import Commit, Committed
 from app.model.errors import StoreUnavailable, UnknownOutcome
 
 _AGAIN = (Failure.BUSY, Failure.CONTRADICTED, Failure.DISCONNECTED)
 """Failures after which the same transaction may succeed."""
+
+_OF_ONE = (Failure.CONTRADICTED, Failure.INVALID, Failure.OTHER)
+"""Failures that one commit may have brought on the others of its transaction."""
+
+_SHARED = 2
+"""How many shared transactions run at once: one is prepared while another reaches the disk. With
+more, each would have fewer commits."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +54,16 @@ class _NothingDone(Exception):
 class PooledWriter:
     """Writes over the connections of a pool; satisfies `Writer`."""
 
-    def __init__(self, dialect: Dialect, engine: AsyncEngine) -> None:
+    def __init__(self, dialect: Dialect, engine: AsyncEngine, *, connections: int) -> None:
+        """`connections` is how many the engine has at most."""
         self._dialect = dialect
         self._engine = engine
-        self._lanes: dict[object, deque[Job]] = {}
+        self._lanes = Lanes()
+        self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shared = 0
+        self._alone = 0
+        self._most_alone = max(connections - _SHARED, 1)
         self._closed = False
 
     async def commit(self, commits: Sequence[Commit], scope: Scope) -> list[Outcome]:
@@ -58,17 +72,11 @@ class PooledWriter:
         if not commits:
             return []
         job = Job(commits, scope, asyncio.get_running_loop().create_future())
-        mine = {commit.session_id for commit in commits}
-        # Commits of several sessions keep their order by a lane of their own.
-        name: object = mine.pop() if len(mine) == 1 else job.done
-        lane = self._lanes.get(name)
-        if lane is None:
-            self._lanes[name] = deque([job])
-            task = asyncio.create_task(self._work(name), name="scrollback-writer")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            lane.append(job)
+        self._lanes.add(job)
+        if not self._starting:
+            # What else is ready to come in this turn of the loop comes along.
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start)
         return await job.done
 
     @asynccontextmanager
@@ -95,28 +103,62 @@ class PooledWriter:
         if self._closed:
             return
         self._closed = True
-        await asyncio.gather(*self._tasks)
+        self._start()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await self._engine.dispose()
 
-    async def _work(self, name: object) -> None:
-        lane = self._lanes[name]
-        try:
-            while lane:
-                group = next_group(lane)
-                try:
-                    outcomes = await self._write(work_of(group))
-                except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
-                    fail(group, error)
-                else:
-                    answer(group, outcomes)
-        finally:
-            del self._lanes[name]
+    def _start(self) -> None:
+        """Starts the transactions that there are jobs for and that may run now."""
+        self._starting = False
+        while self._shared < _SHARED and (group := self._lanes.next_shared()):
+            self._shared += 1
+            self._run(group)
+        while self._alone < self._most_alone and (group := self._lanes.next_alone()):
+            self._alone += 1
+            self._run(group)
 
-    async def _write(self, work: list[Work]) -> list[Outcome]:
+    def _run(self, group: Group) -> None:
+        task = asyncio.create_task(self._work(group), name="scrollback-writer")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, group: Group) -> None:
+        try:
+            outcomes = await self._write(work_of(group.jobs), shared=group.shared)
+        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
+            fail(group.jobs, error)
+        else:
+            self._answer(group, outcomes)
+        finally:
+            if group.shared:
+                self._shared -= 1
+            else:
+                self._alone -= 1
+            self._lanes.finish(group)
+            self._start()
+
+    def _answer(self, group: Group, outcomes: Sequence[Outcome | None]) -> None:
+        rest = iter(outcomes)
+        for lane, jobs in group.lanes:
+            undone: list[Job] = []
+            for job in jobs:
+                mine = list(islice(rest, len(job.commits)))
+                done = [one for one in mine if one is not None]
+                if len(done) == len(mine):
+                    answer([job], done)
+                else:
+                    undone.append(job)
+            if undone:
+                self._lanes.put_back(lane, undone)
+
+    async def _write(self, work: list[Work], *, shared: bool) -> Sequence[Outcome | None]:
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._transact(work)
+                return await self._transact(work, shared=shared)
             except _NothingDone as error:
+                if shared and error.failure in _OF_ONE:
+                    return [None] * len(work)
                 if error.failure not in _AGAIN or attempt == TRIES:
                     refusal = explain(error.failure)
                     if error.cause is not None:
@@ -125,11 +167,12 @@ class PooledWriter:
             await _pause(attempt)
         raise AssertionError("the loop above answers or raises")
 
-    async def _transact(self, work: list[Work]) -> list[Outcome]:
+    async def _transact(self, work: list[Work], *, shared: bool) -> Sequence[Outcome | None]:
         outcomes, durable = None, False
+        carry_out = self._carry_out_shared if shared else self._carry_out
         try:
             async with self._engine.connect() as connection:
-                outcomes = await connection.run_sync(self._carry_out, work)
+                outcomes = await connection.run_sync(carry_out, work)
                 await connection.commit()
                 durable = True
         except DATABASE_ERRORS as error:
@@ -142,7 +185,12 @@ class PooledWriter:
             return await self._resolve(work, outcomes)
         return outcomes
 
-    def _carry_out(self, connection: Connection, work: list[Work]) -> list[Outcome]:
+    def _carry_out_shared(
+        self, connection: Connection, work: list[Work]
+    ) -> Sequence[Outcome | None]:
+        return carry_out_together(self._dialect, connection, work, wait=False)
+
+    def _carry_out(self, connection: Connection, work: list[Work]) -> Sequence[Outcome | None]:
         mine = sorted({commit.session_id for commit, _ in work})
         if len(mine) > 1:
             # In one order for everybody: by turns, two writers would wait for each other.
@@ -150,7 +198,9 @@ class PooledWriter:
             connection.execute(named.with_for_update()).all()
         return carry_out_group(self._dialect, connection, work)
 
-    async def _resolve(self, work: list[Work], outcomes: list[Outcome]) -> list[Outcome]:
+    async def _resolve(
+        self, work: list[Work], outcomes: Sequence[Outcome | None]
+    ) -> Sequence[Outcome | None]:
         """Finds out what became of a transaction whose COMMIT was not answered.
 
         A transaction happens whole or not at all, so one of its idempotency keys tells for all of

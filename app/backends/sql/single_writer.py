@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect, Failure
 from app.backends.sql.dialects.gate import WriterGate
-from app.backends.sql.group import Outcome, Work, carry_out_group
+from app.backends.sql.group import carry_out_group
+from app.backends.sql.together import Outcome, Work
 from app.backends.sql.writer import TRIES, Job, answer, fail, next_group, work_of
 from app.model.changes import Commit
 from app.model.errors import StoreUnavailable, UnknownOutcome

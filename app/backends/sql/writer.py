@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Scope
-from app.backends.sql.group import Outcome, Work
+from app.backends.sql.together import Outcome, Work
 from app.model.changes import Commit
 
 GROUP_SIZE = 64
@@ -55,11 +55,16 @@ class Job:
     done: asyncio.Future[list[Outcome]]
 
 
-def next_group(waiting: deque[Job]) -> list[Job]:
-    """Takes the jobs of the next transaction from the queue, at least one."""
+def next_group(
+    waiting: deque[Job], room: int = GROUP_SIZE, fits: Callable[[Job], bool] = lambda job: True
+) -> list[Job]:
+    """Takes the jobs of the next transaction from the queue, at least one.
+
+    More follow while there is room for their commits and `fits` says yes.
+    """
     group = [waiting.popleft()]
     size = len(group[0].commits)
-    while waiting and size + len(waiting[0].commits) <= GROUP_SIZE:
+    while waiting and size + len(waiting[0].commits) <= room and fits(waiting[0]):
         size += len(waiting[0].commits)
         group.append(waiting.popleft())
     return group
