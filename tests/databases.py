@@ -96,6 +96,22 @@ class DatabaseServer:
 
         await self._run_on(self._url, kill)
 
+    async def wait_until_left(self, url: str) -> None:
+        """Waits until nobody is connected to a database: what killed clients began is over."""
+        listed = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'"
+            if self.kind == "postgresql"
+            else "SELECT count(*) FROM information_schema.processlist WHERE db = '{}'"
+        ).format(make_url(url).database)
+        left: list[int] = []
+
+        async def count(connection: AsyncConnection) -> None:
+            left.append((await connection.exec_driver_sql(listed)).scalar_one())
+
+        async with asyncio.timeout(60):
+            while left[-1:] != [0]:
+                await self._run_on(self._url, count)
+
     async def execute_in(self, url: URL, statement: str) -> None:
         """Runs a statement in one database."""
         await self._run_on(url, lambda connection: connection.exec_driver_sql(statement))

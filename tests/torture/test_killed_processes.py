@@ -4,132 +4,127 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
-from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from app.backends.conformance.samples import (
-    FIRST,
-    SECOND,
-    changed,
-    created,
-    done,
-    errors_found,
-    events_of,
-    messages_of,
-    said,
-)
-from app.backends.files import locks
-from app.backends.protocol import EVERYTHING
-from app.model.changes import AddMessages
-from app.model.errors import ScrollbackError
-from app.model.events import EventKind
-from app.model.identifiers import SessionId
-from tests.torture import FULL
-from tests.torture.story import opened
+from app.backends.conformance.samples import created, done
+from app.backends.open import open_backend
+from tests.databases import DatabaseServer
+from tests.torture import FULL, Progress
+from tests.torture.acknowledgements import AcknowledgementLog
+from tests.torture.turns import Course, sessions_of
+from tests.torture.writer_process import PLANTED_TURNS, TASKS, Way
+from tests.torture.writers import Doom, draw_doom, write_until_killed
 
-ROUNDS = 150 if FULL else 4
+ROUNDS = 150 if FULL else 3
 WRITERS = 3
+GENERATION = 5
+"""After so many rounds other sessions are written to, so that they can be read whole each time."""
 
 
-async def start(root: Path, name: str) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.torture.writer_process",
-        str(root),
-        name,
-        stdout=PIPE,
-        stderr=PIPE,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 60)
-    assert line == b"ready\n", line
-    return process
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store's URL, and what waits until nothing of killed processes is under way in it."""
+
+    url: str
+    settle: Callable[[], Awaitable[None]]
 
 
-async def acknowledged_by(process: Process, count: int) -> list[tuple[str, int, str]]:
-    """Kills a process once it has acknowledged so many; returns all that it acknowledged."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    lines = [await asyncio.wait_for(process.stdout.readline(), 60) for _ in range(count)]
-    process.kill()
-    rest, error = await process.communicate()
-    assert not error, error.decode()
-    lines += [line for line in rest.splitlines(keepends=True) if line.endswith(b"\n")]
-    told = [line.decode().split() for line in lines]
-    return [(session_id, int(sequence), text) for session_id, sequence, text in told]
+async def at_once() -> None:
+    """What a killed process had under way in a file is over."""
 
 
-async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(memory_path: Path) -> None:
-    root = memory_path / "store"
-    backend = await opened(root)
-    await done(backend, created(FIRST))
-    await done(backend, created(SECOND))
+@pytest.fixture(params=["sqlite", "files", "postgresql", "mariadb"])
+def place(request: pytest.FixtureRequest, memory_path: Path) -> Place:
+    """An empty store of each kind that several processes can write to."""
+    if request.param == "sqlite":
+        return Place(f"sqlite:///{memory_path}/store.db", at_once)
+    if request.param == "files":
+        return Place(f"file:///{memory_path}/store", at_once)
+    server: DatabaseServer = request.getfixturevalue(request.param)
+    url = asyncio.run(server.fresh("killed"))
+    return Place(url, lambda: server.wait_until_left(url))
+
+
+async def create_sessions(url: str, generation: int) -> None:
+    """Makes the sessions that the writers of a generation write to."""
+    backend = await open_backend(url)
+    for session_id in sessions_of(generation):
+        await done(backend, created(session_id))
     await backend.close()
-    chance = random.Random(7)
-    log: list[list[tuple[str, int, str]]] = []
+
+
+async def kill_and_check(
+    place: Place,
+    log: AcknowledgementLog,
+    dooms: dict[str, Doom],
+    generation: int,
+    way: Way = Way.SOUND,
+) -> int:
+    """One round: writers run until they are killed, then the store is held to the log.
+
+    What they had under way is repeated. Returns how much of that had been stored.
+    """
+    log.add(await write_until_killed(place.url, dooms, generation, way))
+    await place.settle()
+    backend = await open_backend(place.url)
+    try:
+        await log.hold(backend, generation)
+        courses = [Course(name, task, generation) for name in dooms for task in range(TASKS)]
+        replayed = await log.repeat_unanswered(backend, courses)
+        await log.hold(backend, generation)
+    finally:
+        await backend.close()
+    return replayed
+
+
+async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
+    place: Place, progress: Progress
+) -> None:
+    chance = random.Random(20_260_301)
+    log = AcknowledgementLog()
+    replayed = 0
     for number in range(ROUNDS):
-        writers = await asyncio.gather(
-            *(start(root, f"r{number}w{writer}") for writer in range(WRITERS))
+        generation = number // GENERATION
+        if number % GENERATION == 0:
+            await create_sessions(place.url, generation)
+        dooms = {f"r{number}w{writer}": draw_doom(chance) for writer in range(WRITERS)}
+        replayed += await kill_and_check(place, log, dooms, generation)
+        progress(
+            f"{(number + 1) * WRITERS} of {ROUNDS * WRITERS} processes killed, {log.count} "
+            f"acknowledged turns are there, {replayed} were stored and not acknowledged"
         )
-        log += await asyncio.gather(
-            *(acknowledged_by(writer, chance.randrange(10, 60)) for writer in writers)
-        )
-        backend = await opened(root)
-        assert await errors_found(backend) == []
-        for session_id in (FIRST, SECOND):
-            await hold_to_log(await texts(backend, session_id), session_id, log)
-        await backend.close()
-
-
-async def texts(backend: object, session_id: SessionId) -> dict[int, str]:
-    messages = await messages_of(backend, session_id)  # type: ignore[arg-type]
-    events = await events_of(backend, session_id)  # type: ignore[arg-type]
-    assert [event.revision for event in events] == list(range(1, len(events) + 1))
-    added = [event.sequence for event in events if event.kind is EventKind.MESSAGE_ADDED]
-    assert added == list(range(1, len(messages) + 1))
-    return {int(message.sequence): message.text for message in messages}
-
-
-async def hold_to_log(
-    stored: dict[int, str], session_id: SessionId, log: list[list[tuple[str, int, str]]]
-) -> None:
-    """Everything acknowledged is stored once, under its number, in its writer's order."""
-    assert len(set(stored.values())) == len(stored), "a message is there twice"
-    for process in log:
-        mine = [(sequence, text) for session, sequence, text in process if session == session_id]
-        assert mine == sorted(mine)
-        for sequence, text in mine:
-            assert stored.get(sequence) == text, f"{text} was acknowledged as {sequence}"
-
-
-async def test_writing_without_the_lock_is_caught(
-    memory_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Planted: every lock is had at once, whoever holds it."""
-    monkeypatch.setattr(locks, "_try", lambda descriptor, operation: True)
-    root = memory_path / "store"
-    backends = [await opened(root) for _ in range(3)]
-    await done(backends[0], created(FIRST))
-
-    async def write(at: int) -> int:
-        count = 0
-        for number in range(40):
-            commit = changed(AddMessages((said(f"{at}-{number}"),)), at=number)
-            [outcome] = await backends[at].commit([commit], EVERYTHING)
-            count += not isinstance(outcome, ScrollbackError)
-        return count
-
-    counts = await asyncio.gather(*(write(at) for at in range(3)), return_exceptions=True)
-    for backend in backends:
-        await backend.close()
-    monkeypatch.undo()
-    backend = await opened(root)
-    stored = [message.text for message in await messages_of(backend)]
-    expected = [f"{at}-{number}" for at in range(3) for number in range(40)]
-    assert sorted(stored) != sorted(expected) or counts != [40, 40, 40]
+    backend = await open_backend(place.url)
+    for generation in range(1 + (ROUNDS - 1) // GENERATION):
+        await log.hold(backend, generation)
     await backend.close()
+    assert log.count > ROUNDS * WRITERS
+
+
+@pytest.mark.parametrize(
+    ("scheme", "way", "complaint"),
+    [
+        ("sqlite", Way.EARLY, "acknowledged"),
+        ("file", Way.EARLY, "acknowledged"),
+        ("sqlite", Way.KEYLESS, "are there twice"),
+        ("file", Way.LOCKLESS, None),
+    ],
+)
+async def test_a_planted_bug_of_the_writers_is_caught(
+    memory_path: Path, scheme: str, way: Way, complaint: str | None
+) -> None:
+    place = Place(f"{scheme}:///{memory_path}/store", at_once)
+    log = AcknowledgementLog()
+    await create_sessions(place.url, 0)
+    doom = Doom(TASKS * PLANTED_TURNS, 0.5)
+
+    async def run_rounds() -> None:
+        for number in range(5):
+            writers = {f"r{number}w{writer}": doom for writer in range(WRITERS)}
+            await kill_and_check(place, log, writers, 0, way)
+
+    with pytest.raises(AssertionError, match=complaint):
+        await run_rounds()

@@ -1,44 +1,80 @@
-"""A process that appends until it is killed, and tells each acknowledgement on its output.
-
-python -m tests.torture.writer_process FOLDER NAME
-"""
+"""A process that writes to a store until it is killed, and tells each acknowledgement."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
-from pathlib import Path
+import traceback
+from dataclasses import replace
+from enum import StrEnum
+from multiprocessing.connection import Connection
 
-from app.backends.conformance.samples import FIRST, SECOND, attempt, changed, said
-from app.backends.files.open import open_files
-from app.backends.protocol import EVERYTHING
-from app.model.changes import AddMessages, ArchiveMessages, Committed
-from app.model.errors import Conflict, NotFound
+from app.backends.files import locks
+from app.backends.open import open_backend
+from app.backends.protocol import EVERYTHING, Backend
+from app.model.changes import Committed
+from tests.torture.turns import Acknowledgement, Course
+
+TASKS = 4
+PLANTED_TURNS = 3
+"""After so many turns a task with a planted bug waits for its end."""
 
 
-async def write(root: Path, name: str) -> None:
-    """Appends to two sessions in turn; now and then archives, which rolls the files."""
-    backend, _ = await open_files(root)
-    print("ready", flush=True)
-    for number in itertools.count():
-        session_id = (FIRST, SECOND)[number % 2]
-        text = f"{name}-{number}"
-        commit = changed(
-            AddMessages((said(text),)),
-            session_id=session_id,
-            idempotency=attempt(text),
-            at=number % 80_000,
+class Way(StrEnum):
+    """How a writer works: soundly, or with a planted bug."""
+
+    SOUND = "sound"
+    EARLY = "acknowledges before the commit"
+    KEYLESS = "drops the idempotency key"
+    LOCKLESS = "has every lock of the files at once, whoever holds it"
+
+
+def write(url: str, name: str, generation: int, way: Way, told: Connection) -> None:
+    """Writes from several tasks at once; what goes wrong is told as a text."""
+    try:
+        if way is Way.LOCKLESS:
+            vars(locks)["_try"] = lambda descriptor, operation: True
+        asyncio.run(
+            _write(url, [Course(name, task, generation) for task in range(TASKS)], way, told)
         )
-        commits = [commit]
-        if number % 50 == 49:
-            commits.append(changed(ArchiveMessages(1 + number // 2), session_id=session_id, at=1))  # type: ignore[arg-type]
-        for outcome in await backend.commit(commits, EVERYTHING):
-            if isinstance(outcome, Committed) and outcome.sequences:
-                print(session_id, outcome.sequences[0], text, flush=True)
-            elif not isinstance(outcome, Committed | NotFound | Conflict):
-                raise outcome
+    except BaseException:
+        told.send(traceback.format_exc())
+        raise
 
 
-if __name__ == "__main__":
-    asyncio.run(write(Path(sys.argv[1]), sys.argv[2]))
+async def _write(url: str, courses: list[Course], way: Way, told: Connection) -> None:
+    backend = await open_backend(url)
+    async with asyncio.TaskGroup() as tasks:
+        for course in courses:
+            tasks.create_task(_follow(backend, course, way, told))
+
+
+async def _wait_for_kill(turn: int) -> None:
+    """Makes sure that a kill comes between a commit and its acknowledgement."""
+    if turn == PLANTED_TURNS:
+        await asyncio.Event().wait()
+
+
+async def _follow(backend: Backend, course: Course, way: Way, told: Connection) -> None:
+    for turn in itertools.count():
+        commit = course.commit_of(turn)
+        if way is Way.EARLY:
+            session = (await backend.get_sessions([commit.session_id], EVERYTHING))[
+                commit.session_id
+            ]
+            first = session.last_sequence + 1  # type: ignore[union-attr]
+            told.send(Acknowledgement(course, turn, range(first, first + 1 + turn % 3)))
+            await _wait_for_kill(turn)
+        if way is Way.KEYLESS:
+            commit = replace(commit, idempotency=None)
+        [outcome] = await backend.commit([commit], EVERYTHING)
+        if not isinstance(outcome, Committed):
+            raise outcome
+        if way is Way.KEYLESS:
+            await _wait_for_kill(turn)
+        if way is not Way.EARLY:
+            told.send(Acknowledgement(course, turn, outcome.sequences))
+        archiving = course.archiving_of(turn, outcome.sequences[0])
+        for archived in await backend.commit(archiving, EVERYTHING):
+            if not isinstance(archived, Committed):
+                raise archived
