@@ -42,7 +42,8 @@ Coerce: TypeAlias = Callable[[Any, list[int]], Any]
 """From a value that is not null to the coerced one. The list holds one number, how many more
 objects and list items there may be; it goes below zero, or `Uncommon` is raised."""
 
-_UNSHARED = (str, int, float, bool, type(None), Enum)
+SHAREABLE = (str, int, float, bool, type(None), Enum)
+"""Classes of values that no resolver can change for the next one."""
 
 _MOST_LEVELS = 16
 """Input types nested deeper are left to graphql-core, which guards the depth of values."""
@@ -106,7 +107,7 @@ class _Variable:
         if signature.default is not None:
             default = coerce_default_value(signature)
             # graphql-core makes it anew for each request, so that none can change another's.
-            self._default = default if isinstance(default, _UNSHARED) else Uncommon
+            self._default = default if isinstance(default, SHAREABLE) else Uncommon
 
     def take(
         self,

@@ -16,11 +16,8 @@ def to_timestamp(moment: datetime) -> Timestamp:
     """Returns an aware moment in canonical form. ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("a time without an offset is ambiguous")
-    moment = moment.astimezone(UTC)
-    return Timestamp(
-        f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment.hour:02d}:"
-        f"{moment.minute:02d}:{moment.second:02d}.{moment.microsecond:06d}Z"
-    )
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return Timestamp(text[:-6] + "Z")
 
 
 def parse_timestamp(text: str, *, naive: tzinfo | None = None) -> Timestamp:

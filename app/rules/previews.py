@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from app.model.message import MessageRole
@@ -12,7 +11,6 @@ PREVIEW_LENGTH = 120
 """The longest preview, in characters, its ellipsis included."""
 
 _SPOKEN = frozenset({MessageRole.USER, MessageRole.ASSISTANT})
-_WORD = re.compile(r"\S+")
 
 
 def preview_of(role: MessageRole, parts: Iterable[Part]) -> str | None:
@@ -30,9 +28,8 @@ def preview_of(role: MessageRole, parts: Iterable[Part]) -> str | None:
 
 def _folded(text: str) -> str:
     """Folds no more of a long text than is shown of it."""
-    folded = ""
-    for word in _WORD.finditer(text):
-        folded = f"{folded} {word[0]}" if folded else word[0]
-        if len(folded) > PREVIEW_LENGTH:
-            return folded[: PREVIEW_LENGTH - 1].rstrip() + "…"
+    # So many words fill it; what follows them comes as it is, and is cut off.
+    folded = " ".join(text.split(None, PREVIEW_LENGTH))
+    if len(folded) > PREVIEW_LENGTH:
+        return folded[: PREVIEW_LENGTH - 1].rstrip() + "…"
     return folded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphql import (
@@ -14,17 +13,14 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    ListValueNode,
-    ObjectValueNode,
-    ValueNode,
-    VariableNode,
     located_error,
 )
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.values import get_argument_values
 
+from app.execution.compiled.arguments import ArgumentReader
 from app.execution.compiled.paths import LinkedPath, field_path, keys_of, lazy_path
 from app.execution.strawberry_schema import Attribute, DirectCall, SourceItself
+from app.execution.variables import SHAREABLE
 
 if TYPE_CHECKING:
     from app.execution.compiled.job import Complete
@@ -32,8 +28,6 @@ if TYPE_CHECKING:
 
 Build: TypeAlias = "Callable[[CompiledRun, Any, LinkedPath | None], dict[str, Any]]"
 """A generated function: from an object to its part of the response."""
-
-_SHAREABLE = (str, int, float, bool, type(None), Enum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +57,8 @@ class FieldPlan:
     """A field of a selection, with all that its uses have in common."""
 
     __slots__ = (
+        "_arguments",
         "_constant",
-        "_has_variables",
         "call",
         "definition",
         "details",
@@ -99,9 +93,7 @@ class FieldPlan:
         self.definition = definition
         self.call = call
         self.has_arguments = bool(definition.args or self.nodes[0].arguments)
-        self._has_variables = any(
-            has_variable(argument.value) for argument in self.nodes[0].arguments or ()
-        )
+        self._arguments = ArgumentReader(definition, self.nodes[0])
         self._constant: dict[str, Any] | None = None
 
     def locate(self, error: Exception, path: LinkedPath) -> GraphQLError:
@@ -119,7 +111,7 @@ class FieldPlan:
         """Returns the arguments in graphql-core's form. GraphQLError for a value that is wrong."""
         if not self.has_arguments:
             return {}
-        return get_argument_values(self.definition, self.nodes[0], run.variables)
+        return self._arguments.read(run.variables)
 
     def arguments(self, run: CompiledRun) -> dict[str, Any] | None:
         """Returns the keyword arguments of a direct call, None where they can't be converted.
@@ -138,8 +130,8 @@ class FieldPlan:
             converted = call.arguments.convert(values)
         except Exception:  # noqa: BLE001 - raised anew by the resolver that Strawberry made
             return None
-        if all(isinstance(value, _SHAREABLE) for value in converted.values()):
-            if self._has_variables:
+        if all(isinstance(value, SHAREABLE) for value in converted.values()):
+            if self._arguments.has_variables:
                 run.arguments[self.index] = converted
             else:
                 self._constant = converted
@@ -168,12 +160,3 @@ class Position:
         self.nullable = nullable
         self.item: Position | None = None
         self.object: ObjectPlan | None = None
-
-
-def has_variable(value: ValueNode) -> bool:
-    """Tells whether a value in a document depends on the request."""
-    if isinstance(value, ListValueNode):
-        return any(has_variable(item) for item in value.values)
-    if isinstance(value, ObjectValueNode):
-        return any(has_variable(field.value) for field in value.fields)
-    return isinstance(value, VariableNode)
