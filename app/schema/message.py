@@ -15,7 +15,7 @@ from app.schema.connection import PageInfo
 from app.schema.context import Info
 from app.schema.cursors import encode_message_cursor
 from app.schema.directory import Agent, User
-from app.schema.field import field
+from app.schema.field import READS, field
 from app.schema.node import Node
 from app.schema.part import MessagePart
 from app.schema.scalars import JSON
@@ -66,7 +66,8 @@ class Message(Node):
     )
     parts: list[MessagePart] = strawberry.field(description="What it holds, in order.")
     text: str = strawberry.field(
-        description="Its words: the text parts, joined by a line break. Empty without any."
+        description="Its words: the text parts, joined by a line break. Empty without any.",
+        metadata={READS: ("parts",)},
     )
     model: str | None = strawberry.field(description="The model that wrote it.")
     usage: JSON | None = strawberry.field(
@@ -82,6 +83,7 @@ class Message(Node):
     @field(
         graphql_type=LazySession | None,
         description="The session it was said in. Null where that was deleted a moment ago.",
+        reads=(),
     )
     @staticmethod
     async def session(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from app.model.errors import InvalidInput, NotFound
-from app.model.identifiers import SessionId
+from app.model.identifiers import Sequence, SessionId
 from app.model.message import Message, MessageScope
-from app.model.paging import MessagePageRequest, Page
+from app.model.paging import MessagePageRequest, Page, Window
 from app.rules.paging import choose_window, choose_windows_around
-from app.schema.context import OperationContext
+from app.schema import message as message_type
+from app.schema.context import Info
 from app.schema.cursors import decode_message_cursor
 from app.schema.global_id import decode_message_id
+from app.schema.selection import fields_of_edges
 
 
 async def load_messages(
-    context: OperationContext,
+    info: Info,
     session_id: SessionId,
     scope: MessageScope,
     *,
@@ -26,17 +28,17 @@ async def load_messages(
 ) -> Page[Message]:
     """Returns a page of a session's messages. Raises InvalidInput and LimitExceeded."""
     window = choose_window(
-        context.services.limits,
+        info.context.services.limits,
         first=first,
         after=None if after is None else decode_message_cursor(after, session_id, ("after",)),
         last=last,
         before=None if before is None else decode_message_cursor(before, session_id, ("before",)),
     )
-    return await _load(context, MessagePageRequest(session_id, window, scope))
+    return await _load(info, session_id, window, scope)
 
 
 async def load_messages_around(
-    context: OperationContext,
+    info: Info,
     session_id: SessionId,
     message_id: str,
     *,
@@ -51,13 +53,10 @@ async def load_messages_around(
     if middle.session_id != session_id:
         raise InvalidInput("This is a message of another session.", ("messageId",))
     windows = choose_windows_around(
-        context.services.limits, middle.sequence, before=before, after=after
+        info.context.services.limits, middle.sequence, before=before, after=after
     )
     pages = await asyncio.gather(
-        *[
-            _load(context, MessagePageRequest(session_id, window, MessageScope.ALL))
-            for window in windows
-        ]
+        *[_load(info, session_id, window, MessageScope.ALL) for window in windows]
     )
     return Page(
         items=tuple(message for page in pages for message in page.items),
@@ -66,8 +65,12 @@ async def load_messages_around(
     )
 
 
-async def _load(context: OperationContext, request: MessagePageRequest) -> Page[Message]:
-    page = await context.message_pages.load(request)
+async def _load(
+    info: Info, session_id: SessionId, window: Window[Sequence], scope: MessageScope
+) -> Page[Message]:
+    fields = fields_of_edges(info, message_type.Message, Message)
+    request = MessagePageRequest(session_id, window, scope, fields)
+    page = await info.context.message_pages.load(request)
     if page is None:
         raise NotFound("The session has been deleted since.")
     return page

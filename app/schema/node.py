@@ -17,7 +17,8 @@ class Node:
     @field(
         description=(
             "The thing's id: opaque, safe in a URL, and always the same text for the same thing."
-        )
+        ),
+        reads=(),
     )
     @staticmethod
     def id(node: strawberry.Parent[Identified]) -> strawberry.ID:

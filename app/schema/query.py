@@ -151,7 +151,7 @@ class Query:
     ) -> SessionList:
         """Loads a page of sessions."""
         return await list_sessions(
-            info.context,
+            info,
             first=first,
             after=after,
             last=last,

@@ -66,7 +66,7 @@ class Session(Node):
         description="The beginning of what was said last by a person or a model, for a list."
     )
 
-    @field(description="Whether any message is archived.")
+    @field(description="Whether any message is archived.", reads=("archived_message_count",))
     @staticmethod
     def has_archived_messages(session: strawberry.Parent[model.Session]) -> bool:
         """Answers from the counter."""
@@ -76,26 +76,35 @@ class Session(Node):
         description=(
             "Where the session's log stands. Subscribe to `sessionEvents` with it as `after`, and "
             "nothing that happens after this answer is missed and nothing is told twice."
-        )
+        ),
+        reads=("epoch", "revision"),
     )
     @staticmethod
     def event_cursor(session: strawberry.Parent[model.Session]) -> str:
         """Returns the end of the log, as this state was read."""
         return encode_event_cursor(session.id, session.position)
 
-    @field(graphql_type=User | None, description="Whose session it is. Null where nobody owns it.")
+    @field(
+        graphql_type=User | None,
+        description="Whose session it is. Null where nobody owns it.",
+        reads=("owner_id",),
+    )
     @staticmethod
     async def owner(session: strawberry.Parent[model.Session], info: Info) -> model.User | None:
         """Loads the owner."""
         return await info.context.users.load(session.owner_id) if session.owner_id else None
 
-    @field(graphql_type=Agent | None, description="The agent it is held with.")
+    @field(graphql_type=Agent | None, description="The agent it is held with.", reads=("agent_id",))
     @staticmethod
     async def agent(session: strawberry.Parent[model.Session], info: Info) -> model.Agent | None:
         """Loads the agent."""
         return await info.context.agents.load(session.agent_id) if session.agent_id else None
 
-    @field(graphql_type=Agent | None, description="The other agent, in a session between two.")
+    @field(
+        graphql_type=Agent | None,
+        description="The other agent, in a session between two.",
+        reads=("peer_agent_id",),
+    )
     @staticmethod
     async def peer_agent(
         session: strawberry.Parent[model.Session], info: Info
@@ -104,7 +113,11 @@ class Session(Node):
         peer = session.peer_agent_id
         return await info.context.agents.load(peer) if peer else None
 
-    @field(graphql_type=Profile | None, description="The profile it is held under.")
+    @field(
+        graphql_type=Profile | None,
+        description="The profile it is held under.",
+        reads=("profile_id",),
+    )
     @staticmethod
     async def profile(
         session: strawberry.Parent[model.Session], info: Info
@@ -117,7 +130,8 @@ class Session(Node):
         description=(
             "What to call it in a list: the agent, or, in somebody else's session, its owner; "
             "a group's title; `A - B` for two agents. Where that is unknown, the title or the key."
-        )
+        ),
+        reads=("key", "title", "kind", "owner_id", "agent_id", "peer_agent_id"),
     )
     @staticmethod
     async def display_name(session: strawberry.Parent[model.Session], info: Info) -> str:
@@ -136,6 +150,7 @@ class Session(Node):
         name="forkedFrom",
         graphql_type=Annotated["Session", strawberry.lazy("app.schema.session")] | None,
         description="The session it was forked from. Null where none, or where you can't see it.",
+        reads=("forked_from",),
     )
     @staticmethod
     async def forked_from_session(
@@ -151,6 +166,7 @@ class Session(Node):
             "The last message of `forkedFrom` that was copied. Null where none was, or where it "
             "has been deleted since."
         ),
+        reads=("forked_from",),
     )
     @staticmethod
     async def forked_from_message(
@@ -167,6 +183,7 @@ class Session(Node):
             "scroll back with `last: 50, before: startCursor`; catch up with "
             "`first: 100, after: endCursor`. Cursors stay true while others write."
         ),
+        reads=(),
     )
     @staticmethod
     async def messages(
@@ -185,12 +202,13 @@ class Session(Node):
     ) -> Page[message_model.Message]:
         """Loads a page."""
         return await load_messages(
-            info.context, session.id, scope, first=first, after=after, last=last, before=before
+            info, session.id, scope, first=first, after=after, last=last, before=before
         )
 
     @field(
         graphql_type=MessageConnection,
         description="`messages` with the scope ARCHIVED. Cursors are good for both.",
+        reads=(),
     )
     @staticmethod
     async def archived_messages(
@@ -203,7 +221,7 @@ class Session(Node):
     ) -> Page[message_model.Message]:
         """Loads a page of archived messages."""
         return await load_messages(
-            info.context,
+            info,
             session.id,
             MessageScope.ARCHIVED,
             first=first,
@@ -218,6 +236,7 @@ class Session(Node):
             "A message and what stands around it, archived or not: for a jump to a search hit or "
             "a link. Where the message has been deleted, what stands around its place."
         ),
+        reads=(),
     )
     @staticmethod
     async def messages_around(
@@ -236,9 +255,7 @@ class Session(Node):
         ] = None,
     ) -> Page[message_model.Message]:
         """Loads the pages before and after a message, in one batch."""
-        return await load_messages_around(
-            info.context, session.id, message_id, before=before, after=after
-        )
+        return await load_messages_around(info, session.id, message_id, before=before, after=after)
 
     @classmethod
     def is_type_of(cls, node: object, _info: Any) -> bool:

@@ -20,11 +20,12 @@ from app.model.timestamps import Timestamp
 from app.rules.paging import choose_window
 from app.rules.text import check_text
 from app.schema.connection import PageInfo
-from app.schema.context import OperationContext
+from app.schema.context import Info
 from app.schema.cursors import decode_session_cursor, encode_session_cursor
 from app.schema.enums import OrderDirection
 from app.schema.field import field
 from app.schema.global_id import decode_agent_id, decode_profile_id
+from app.schema.selection import fields_of_edges
 from app.schema.session import Session
 
 
@@ -143,7 +144,7 @@ class SessionConnection:
 
 
 async def list_sessions(
-    context: OperationContext,
+    info: Info,
     *,
     first: int | None,
     after: str | None,
@@ -157,7 +158,7 @@ async def list_sessions(
     if order_by is not None:
         order = SessionOrder(order_by.field, order_by.direction is OrderDirection.DESC)
     window = choose_window(
-        context.services.limits,
+        info.context.services.limits,
         first=first,
         after=_bound(after, order, "after"),
         last=last,
@@ -168,8 +169,9 @@ async def list_sessions(
         filter=_filter(which),
         order=order.field,
         descending=order.descending,
+        fields=fields_of_edges(info, Session, model.Session),
     )
-    page = await context.session_pages.load(request)
+    page = await info.context.session_pages.load(request)
     if page is None:
         raise LookupError("the store gave no answer to a request for sessions")
     return SessionList(page, order)

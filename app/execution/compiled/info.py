@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from graphql import GraphQLResolveInfo
+from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo
 from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
@@ -41,6 +41,21 @@ class LazyInfo(Info[Any, Any]):
     def path(self) -> Path:
         """The path of the field in the response."""
         return lazy_path((self._before, self._plan.key, self._plan.typename))
+
+    @property
+    def selecting(self) -> LazyInfo:
+        """What `app.execution.selection` asks for."""
+        return self
+
+    @property
+    def field_nodes(self) -> list[FieldNode]:
+        """The field's places in the document."""
+        return self._plan.nodes
+
+    @property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        """The fragments of the document by name."""
+        return self._run.prepared.fragment_definitions
 
     @property
     def _field(self) -> StrawberryField:  # type: ignore[override]
