@@ -38,8 +38,10 @@ from app.model.paging import (
 )
 from app.model.records import Damage, Loaded, Record
 from app.model.search import SearchHit, SearchRequest
+from app.model.search_query import SearchQuery
+from app.model.search_text import normal_text, normalize
 from app.model.session import Agent, Profile, Session, User
-from tests.conformance.reference_search import is_mentioned, page_of_matches
+from tests.conformance.reference_search import has_every_term, page_of_matches
 from tests.conformance.reference_session import StoredSession, create_session
 from tests.conformance.reference_transfer import export_records, load_records
 
@@ -315,10 +317,7 @@ class ReferenceBackend:
         wanted = [
             session
             for session in sessions
-            if matches(session, request.filter)
-            and is_mentioned(
-                request.filter.query, session, self.store.sessions[session.id].messages.values()
-            )
+            if matches(session, request.filter) and self.mentions(session, request.filter.query)
         ]
         by_bound = {bound_of(session, request.order): session for session in wanted}
         return slice_page(by_bound, request.window, descending=request.descending)
@@ -332,6 +331,12 @@ class ReferenceBackend:
             or (message.archived_at is not None) is (request.messages is MessageScope.ARCHIVED)
         }
         return slice_page(wanted, request.window, descending=False)
+
+    def mentions(self, session: Session, query: SearchQuery | None) -> bool:
+        """Answers whether the title of a session or one of its messages matches a query."""
+        messages = self.store.sessions[session.id].messages.values()
+        texts = [normalize(session.title or ""), *(normal_text(one.parts) for one in messages)]
+        return query is None or any(has_every_term(query, text) for text in texts)
 
     def page_of_hits(self, request: SearchRequest, scope: Scope) -> Page[SearchHit]:
         """Returns one page of the messages that match."""

@@ -10,14 +10,8 @@ from app.model.message import Message, MessageScope
 from app.model.paging import Page
 from app.model.search import RANKED, SearchBound, SearchHit, SearchOrder, SearchRequest
 from app.model.search_query import SearchQuery, SearchTerm, relevance
-from app.model.search_text import normal_text, normalize
+from app.model.search_text import normal_text
 from app.model.session import Session
-
-
-def is_mentioned(query: SearchQuery | None, session: Session, messages: Iterable[Message]) -> bool:
-    """Answers whether the title of a session or one of its messages has every term of a query."""
-    texts = [normalize(session.title or ""), *(normal_text(message.parts) for message in messages)]
-    return query is None or any(has_every_term(query, text) for text in texts)
 
 
 def page_of_matches(

@@ -193,6 +193,7 @@ class SearchOrderTests(BackendTests):
         while page.has_next:
             assert len(page.items) == limit
             page = await hits_of(backend, asked("alpha", limit=limit, after=walked[-1].bound))
+            assert page.items, "a page that was announced is empty"
             assert page.has_previous is True
             walked.extend(page.items)
         assert tuple(walked) == every
