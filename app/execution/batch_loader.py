@@ -48,6 +48,13 @@ class BatchLoader(Generic[K, V]):
         batch.futures[key] = future
         return future
 
+    def prime(self, key: K, value: V) -> None:
+        """Remembers a value that came with another answer, unless the key was asked for before."""
+        if key not in self._futures:
+            future: Future[V | None] = get_running_loop().create_future()
+            future.set_result(value)
+            self._futures[key] = future
+
     def _begin(self, batch: _Batch[K, V], loop: AbstractEventLoop) -> None:
         batch.task = loop.create_task(self._answer(batch))
         batch.watch()

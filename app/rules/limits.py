@@ -26,4 +26,6 @@ class Limits:
     address_bytes: int = 1_000_000
     idempotency_key_length: int = 255
     metadata_bytes: int = 65_536
+    search_query_length: int = 200
+    search_terms: int = 10
     json_depth: int = 32

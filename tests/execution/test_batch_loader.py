@@ -54,6 +54,15 @@ async def test_what_was_loaded_is_remembered(shelf: Shelf) -> None:
     assert shelf.asked == [[2]]
 
 
+async def test_what_came_with_another_answer_is_not_loaded(shelf: Shelf) -> None:
+    shelf.loader.prime(2, "book from elsewhere")
+    assert await shelf.loader.load(2) == "book from elsewhere"
+    asked_before = shelf.loader.load(4)
+    shelf.loader.prime(4, "book from elsewhere")
+    assert await asked_before == await shelf.loader.load(4) == "book 4"
+    assert shelf.asked == [[4]]
+
+
 async def test_a_key_a_turn_later_joins_and_one_after_the_batch_began_does_not(
     shelf: Shelf,
 ) -> None:
