@@ -9,17 +9,29 @@ from functools import lru_cache
 
 from app.model.search_text import fold
 
-# Its last character has to stand alone: one that follows might combine with it.
-_PLAIN = re.compile(r"[!-~]+(?=[\x00-\x7f]|\Z)")
+# Each character stays one.
+_PLAIN = re.compile(r"[!-~]+(?:[ \t\n\r][!-~]+)*")
+
+_STRIDE = 512
+"""How many characters before the place that is asked for are measured together."""
 
 
 @dataclass(slots=True)
 class Offsets:
-    """For each character of a normal form: where the part of the text begins and ends for it."""
+    """Where characters of a normal form come from, those from the number `first` on.
 
+    For each of them the beginning and the end of its part of the text.
+    """
+
+    first: int = 0
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     _space: tuple[int, int] | None = None
+
+    @property
+    def end(self) -> int:
+        """The number of the first character that is not told any more."""
+        return self.first + len(self.starts)
 
     def add(self, character: str, start: int, end: int) -> None:
         """Adds a character that comes from a part of the text as a whole.
@@ -30,7 +42,7 @@ class Offsets:
             self._end_space()
             self.starts.append(start)
             self.ends.append(end)
-        elif self.starts and self._space is None:
+        elif self.end and self._space is None:
             self._space = start, end
 
     def add_each(self, start: int, end: int) -> None:
@@ -38,6 +50,22 @@ class Offsets:
         self._end_space()
         self.starts.extend(range(start, end))
         self.ends.extend(range(start + 1, end + 1))
+
+    def skip(self, folded: str, end: int, place: int) -> bool:
+        """Passes over a part of the text that ends there, in folded form.
+
+        Answers whether it did: a part that reaches the character numbered `place` it leaves.
+        """
+        words = " ".join(folded.split())
+        after_space = bool(self._space) or (self.end > 0 and folded[:1].isspace())
+        reached = self.first + len(words) + (1 if words and after_space else 0)
+        if reached > place:
+            return False
+        self.first = reached
+        if words or after_space:
+            at_end = not words or folded[-1].isspace()
+            self._space = (end - 1, end) if at_end else None
+        return True
 
     def _end_space(self) -> None:
         if self._space is not None:
@@ -47,18 +75,25 @@ class Offsets:
 
 
 def offsets_of(text: str, place: int, reach: int) -> Offsets:
-    """Returns where the characters of `normalize(text)` come from.
+    """Returns where the characters of `normalize(text)` around the one numbered `place` come from.
 
-    They are told up to the one at `place`, and `reach` characters of the text further; the normal
-    form may go on from there.
+    They are told from some way before it to `reach` characters of the text after it, at least.
     """
     offsets = Offsets()
     at = 0
+    while at + _STRIDE < len(text):
+        end = end_of_cluster(text, at + _STRIDE - 1)
+        if not offsets.skip(fold(text[at:end]), end, place):
+            break
+        at = end
     while at < len(text) and not (
-        len(offsets.starts) > place and at > offsets.starts[place] + reach
+        offsets.end > place and at > offsets.starts[place - offsets.first] + reach
     ):
-        if plain := _PLAIN.match(text, at):
-            end = plain.end()
+        plain = _PLAIN.match(text, at, at + _STRIDE)
+        end = plain.end() if plain else at
+        if not text[end : end + 1].isascii():
+            end -= 1  # What follows might combine with the last character.
+        if end > at:
             offsets.add_each(at, end)
         else:
             end = end_of_cluster(text, at)

@@ -67,11 +67,13 @@ def _places(query: SearchQuery, text: str) -> list[tuple[int, int]]:
     if not firsts:
         return []
     offsets = offsets_of(text, min(firsts), SNIPPET_LENGTH)
-    known = len(offsets.starts)
     places = [
-        (offsets.starts[place], offsets.ends[min(place + len(term.text), known) - 1])
+        (
+            offsets.starts[place - offsets.first],
+            offsets.ends[min(place + len(term.text), offsets.end) - offsets.first - 1],
+        )
         for term in query.terms
-        for place in takewhile(known.__gt__, find_term(term, normal))
+        for place in takewhile(offsets.end.__gt__, find_term(term, normal))
     ]
     return list(_joined(sorted(places)))
 
