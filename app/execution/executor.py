@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from typing import Any
 
 import strawberry
@@ -29,6 +29,7 @@ from app.execution.input_size import holds_more_than
 from app.execution.limits import QueryLimits
 from app.execution.operation import DescribeError, OperationKind, Request, Response
 from app.execution.running import OperationTimeoutError, Run
+from app.execution.sharing import Audiences, SharedEvent, answer_once
 from app.execution.strawberry_schema import core_schema
 from app.execution.stream import ResponseStream
 from app.execution.variables import InputTypes
@@ -60,6 +61,7 @@ class Executor:
         self._input_types = InputTypes()
         self._compiler = Compiler(self._schema)
         self._plans = PlanBudget(options.plan_characters)
+        self._audiences = Audiences()
         self.statistics = Statistics()
         self._errors = ExecutionErrors(describe_error, report_error)
         self._documents: DocumentCache[Document] = DocumentCache(
@@ -123,10 +125,13 @@ class Executor:
         context: object,
         *,
         renew: Callable[[], None],
+        caller: Hashable = None,
     ) -> AsyncGenerator[Response] | Response:
         """Starts a subscription and returns its stream of responses.
 
-        `renew` is called before each event is executed. Returns an error response instead when
+        `renew` is called before each event is executed. A `SharedEvent` is executed once for all
+        subscriptions with the same request and `caller`, which is all that their contexts differ
+        in; with None, for each. Returns an error response instead when
         the request is refused or its source cannot be opened. Whoever takes the stream closes it;
         that closes the source.
         """
@@ -149,10 +154,17 @@ class Executor:
         if isinstance(source, ExecutionResult):
             return Response(executed=False, errors=self._shown(prepared, source.errors or []))
 
-        async def respond(event: object) -> Response:
+        audience = None if caller is None else self._audiences.join(request, caller)
+
+        async def respond_alone(event: object) -> Response:
             renew()
             event_run = self._run(prepared, variables, context, event)
             return await self._respond(event_run, prepared, nodes)
+
+        def respond(event: object) -> Awaitable[Response]:
+            if audience is not None and isinstance(event, SharedEvent):
+                return answer_once(event, audience, respond_alone)
+            return respond_alone(event)
 
         def respond_to_failure(error: Exception) -> Response:
             fields = prepared.operation.selection_set.selections

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 
 class OperationKind(StrEnum):
@@ -41,6 +43,7 @@ class Response(Struct, frozen=True):
     data: dict[str, Any] | None = None
     errors: list[dict[str, Any]] = []
     extensions: dict[str, Any] = {}
+    _encoded: bytes | None = None
 
     def formatted(self) -> dict[str, Any]:
         """Returns the response as the mapping that goes over the wire."""
@@ -52,6 +55,14 @@ class Response(Struct, frozen=True):
         if self.extensions:
             shown["extensions"] = self.extensions
         return shown
+
+    def encoded(self) -> bytes:
+        """Returns the response as JSON, made once for all who send it."""
+        encoded = self._encoded
+        if encoded is None:
+            encoded = orjson.dumps(self.formatted())
+            force_setattr(self, "_encoded", encoded)
+        return encoded
 
 
 @dataclass(frozen=True, slots=True)

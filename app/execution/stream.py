@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+)
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +38,10 @@ class ResponseStream(AsyncGenerator[Response, None]):
         self._respond_to_failure = respond_to_failure
         self._report_failure = report_failure
         self._finished = False
+
+    def __anext__(self) -> Coroutine[Any, Any, Response]:
+        """Returns the next response, as `asend` does."""
+        return self.asend(None)
 
     async def asend(self, value: None) -> Response:
         """Waits for the next event and returns the response to it.

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 from app.backends.protocol import Log, Scope
+from app.live.followed import Logged
 from app.model.errors import NotFound, ScrollbackError
-from app.model.events import Event, EventKind, LogRead, LogSlice
+from app.model.events import EventKind, LogRead, LogSlice
 from app.model.identifiers import Position, Revision, SessionId
 
 TAIL_EVENTS = 64
@@ -28,6 +30,15 @@ _TAKES_WORDS_AWAY = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class FeedSlice:
+    """A slice of a log, its events as readers are told them: the same objects for all readers."""
+
+    events: tuple[Logged, ...]
+    top: Position
+    gap: bool
+
+
 class Feed:
     """The log of one session in one scope, for any number of readers."""
 
@@ -37,9 +48,10 @@ class Feed:
         self._scope = scope
         self._page_size = page_size
         self._known = Revision(0)
-        self._changed = asyncio.Event()
+        self._waiting: dict[asyncio.Future[None], Revision] = {}
         self._end: Position | None = None
-        self._tail: deque[Event] = deque(maxlen=TAIL_EVENTS)
+        self._tail: deque[Logged] = deque(maxlen=TAIL_EVENTS)
+        self._tail_slices: dict[Position, FeedSlice] = {}
         self._reads: dict[Position, _Read] = {}
 
     @property
@@ -48,34 +60,49 @@ class Feed:
         return self._end
 
     def hear(self, revision: Revision) -> None:
-        """Takes note that the log has come to `revision`; wakes the readers that are behind."""
+        """Takes note that the log has come to `revision`; wakes a reader that is behind."""
         if revision > self._known:
             self._known = revision
-            self._wake()
+            self._move_on()
+            self._wake_one()
 
     def look(self) -> None:
         """Makes every reader read, because the log is not what was known of it."""
         self._tail.clear()
         self._end = None
         self._known = Revision(self._known + 1)
-        self._wake()
+        self._move_on()
+        self._wake_all()
 
     async def wait_beyond(self, revision: Revision) -> None:
-        """Returns once the log is known to go on after `revision`."""
+        """Returns once the log is known to go on after `revision`.
+
+        Of those who wait, one is woken first and reads; the others are woken when it has read,
+        and find the events in the tail.
+        """
         while self._known <= revision:
-            await self._changed.wait()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting[waiter] = revision
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if self._waiting.pop(waiter, None) is None:
+                    # Woken to read, but leaving: somebody else has to.
+                    self._wake_one()
+                raise
 
     async def find_end(self) -> Position:
         """Returns the log's end as it is now; for a deleted session, the place before that."""
         found = await self._ask(None, 1)
+        self._wake_one()
         if any(event.kind is EventKind.SESSION_DELETED for event in found.events):
             return Position(found.top.epoch, Revision(found.top.revision - 1))
         return found.top
 
-    async def read(self, after: Position) -> LogSlice:
+    async def read(self, after: Position) -> FeedSlice:
         """Returns the events after a position, at most a page. Raises NotFound, or what failed."""
         while True:
-            kept = self._read_tail(after)
+            kept = self._tail_slices.get(after) or self._slice_tail(after)
             if kept is not None:
                 return kept
             under_way = self._reads.get(after)
@@ -85,29 +112,54 @@ class Feed:
             if under_way.slice is not None:
                 return under_way.slice
 
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def _move_on(self) -> None:
+        """Drops what held while the log was as it was."""
+        self._tail_slices.clear()
+        for logged in self._tail:
+            logged.answers.clear()
 
-    def _read_tail(self, after: Position) -> LogSlice | None:
+    def _wake_one(self) -> None:
+        for waiter, revision in self._waiting.items():
+            if revision < self._known and not waiter.done():
+                del self._waiting[waiter]
+                waiter.set_result(None)
+                return
+
+    def _wake_all(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for waiter, revision in waiting.items():
+            if revision >= self._known:
+                self._waiting[waiter] = revision
+            elif not waiter.done():
+                waiter.set_result(None)
+
+    def _slice_tail(self, after: Position) -> FeedSlice | None:
         """Returns what the tail holds after a position; None where it does not reach back."""
-        if self._end is None or not self._tail or after.epoch != self._end.epoch:
+        tail = self._tail
+        if self._end is None or not tail or after.epoch != self._end.epoch:
             return None
-        if not self._tail[0].revision - 1 <= after.revision < self._tail[-1].revision:
+        if not tail[0].position.revision - 1 <= after.revision < tail[-1].position.revision:
             return None
-        events = tuple([event for event in self._tail if event.revision > after.revision])
-        return LogSlice(events=events, top=self._end, gap=False)
+        events = tuple([logged for logged in tail if logged.position.revision > after.revision])
+        found = self._tail_slices[after] = FeedSlice(events, self._end, gap=False)
+        return found
 
-    async def _read_log(self, after: Position) -> LogSlice:
+    async def _read_log(self, after: Position) -> FeedSlice:
         read = self._reads[after] = _Read()
         try:
-            read.slice = await self._ask(after, self._page_size)
+            found = await self._ask(after, self._page_size)
+            epoch = found.top.epoch
+            events = tuple(
+                [Logged(Position(epoch, event.revision), event) for event in found.events]
+            )
+            read.slice = FeedSlice(events, found.top, found.gap)
             self._keep(read.slice)
             return read.slice
         finally:
             # Whoever waited and finds no slice reads for itself: this reader failed or left.
             del self._reads[after]
             read.done.set()
+            self._wake_all()
 
     async def _ask(self, after: Position | None, limit: int) -> LogSlice:
         known_before = self._known
@@ -120,26 +172,29 @@ class Feed:
         # A hint is rung after its commit, so a read that began after it knows better.
         unheard = self._known == known_before
         self._known = found.top.revision if unheard else max(self._known, found.top.revision)
-        if self._end is not None and self._end.epoch != found.top.epoch:
-            self._tail.clear()
-        self._end = found.top
+        if self._end != found.top:
+            if self._end is not None and self._end.epoch != found.top.epoch:
+                self._tail.clear()
+            self._end = found.top
+            self._move_on()
         return found
 
-    def _keep(self, found: LogSlice) -> None:
+    def _keep(self, found: FeedSlice) -> None:
         """Keeps what was read for the readers that come after, if it goes up to the end."""
-        if found.gap or not found.events or found.events[-1].revision != found.top.revision:
+        events = found.events
+        if found.gap or not events or events[-1].position != found.top:
             return
         if self._tail:
-            end = self._tail[-1].revision
+            end = self._tail[-1].position.revision
             if end >= found.top.revision:
                 return
-            if found.events[0].revision != end + 1:
+            if events[0].position.revision != end + 1:
                 self._tail.clear()
-        for event in found.events:
+        for logged in events:
             # What was said before and is gone now must not be told from memory.
-            if event.kind in _TAKES_WORDS_AWAY:
+            if logged.event.kind in _TAKES_WORDS_AWAY:
                 self._tail.clear()
-            self._tail.append(event)
+            self._tail.append(logged)
 
 
 class _Read:
@@ -149,4 +204,4 @@ class _Read:
 
     def __init__(self) -> None:
         self.done = asyncio.Event()
-        self.slice: LogSlice | None = None
+        self.slice: FeedSlice | None = None

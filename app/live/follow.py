@@ -8,43 +8,13 @@ waits until the log is known to go on. What another process writes is found by l
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from app.backends.protocol import Scope
+from app.live.feed import FeedSlice
 from app.live.feeds import Feeds
-from app.model.events import Event, EventKind, LogSlice
+from app.live.followed import CaughtUp, Followed, Gap
+from app.model.events import EventKind
 from app.model.identifiers import Position, SessionId
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """An event of the log; `position` is the place after it."""
-
-    position: Position
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
-    """The reader has had everything that the log held when it was read. Told once."""
-
-    session_id: SessionId
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What happened since the reader's position can't be told: read the session anew.
-
-    The log is followed from `position` on.
-    """
-
-    session_id: SessionId
-    position: Position
-
-
-Followed: TypeAlias = Logged | CaughtUp | Gap
 
 
 async def follow(
@@ -64,10 +34,10 @@ async def follow(
                 after = found.top
                 yield Gap(session_id, after)
                 continue
-            for event in found.events:
-                after = Position(found.top.epoch, event.revision)
-                yield Logged(after, event)
-                if event.kind is EventKind.SESSION_DELETED:
+            for logged in found.events:
+                after = logged.position
+                yield logged
+                if logged.event.kind is EventKind.SESSION_DELETED:
                     return
             if after.revision < found.top.revision:
                 continue
@@ -77,11 +47,11 @@ async def follow(
             await feed.wait_beyond(after.revision)
 
 
-def _jumps(found: LogSlice, after: Position) -> bool:
+def _jumps(found: FeedSlice, after: Position) -> bool:
     """Answers whether the log does not go on where the reader stands.
 
     A deleted session's log holds its deletion alone, which is the end from any position.
     """
-    if not found.events or found.events[0].kind is EventKind.SESSION_DELETED:
+    if not found.events or found.events[0].event.kind is EventKind.SESSION_DELETED:
         return False
-    return found.events[0].revision != after.revision + 1
+    return found.events[0].position.revision != after.revision + 1

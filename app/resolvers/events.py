@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from app.live.follow import Followed, follow
+from app.live.follow import follow
+from app.live.followed import Followed
 from app.model.identifiers import Position, SessionId
 from app.resolvers.scopes import read_scope
 from app.resolvers.services import Services

@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from app.live.follow import CaughtUp, Followed, Gap, Logged
+from app.live.followed import CaughtUp, Followed, Gap, Logged
 from app.model import message as messages
 from app.model import session as sessions
 from app.model.events import EventKind

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from app.live.follow import Followed
+from app.live.followed import Followed
 from app.resolvers.events import follow_session
 from app.schema.context import Info
 from app.schema.cursors import decode_event_cursor

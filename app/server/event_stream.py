@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from app.execution.operation import Response
@@ -24,11 +23,11 @@ _KEEP_ALIVE = b":\n\n"
 
 
 async def send_response(
-    request: web.Request, exchange: Exchange, shown: dict[str, Any], options: ServerOptions
+    request: web.Request, exchange: Exchange, response: Response, options: ServerOptions
 ) -> web.StreamResponse:
     """Sends one result as a stream of one event."""
     stream = await _open_stream(request, exchange)
-    await _write(request, stream, _next_event(shown) + _COMPLETE, options.send_timeout)
+    await _write(request, stream, _next_event(response) + _COMPLETE, options.send_timeout)
     return stream
 
 
@@ -88,7 +87,7 @@ async def _send_results(
             await _write(request, stream, _COMPLETE, options.send_timeout)
             return
         exchange.events = (exchange.events or 0) + 1
-        await _write(request, stream, _next_event(result.formatted()), options.send_timeout)
+        await _write(request, stream, _next_event(result), options.send_timeout)
 
 
 async def _open_stream(request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -119,8 +118,8 @@ async def _write(
         raise ConnectionResetError("the client does not read its event stream") from None
 
 
-def _next_event(shown: dict[str, Any]) -> bytes:
-    return b"event: next\ndata: %b\n\n" % orjson.dumps(shown)
+def _next_event(response: Response) -> bytes:
+    return b"event: next\ndata: %b\n\n" % response.encoded()
 
 
 def _seconds_left(authenticated: Authenticated[Any]) -> float | None:

@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
@@ -64,14 +64,14 @@ class Exchange:
     def respond_json(
         self,
         request: web.Request,
-        value: Any,
+        body: bytes,
         status: int = 200,
         media_type: MediaType = MediaType.JSON,
     ) -> web.StreamResponse:
-        """Returns a value as JSON in UTF-8, for a GET or a POST."""
+        """Returns JSON in UTF-8 as the answer to a GET or a POST."""
         headers = self.headers
         headers["Content-Type"] = _CONTENT_TYPES[media_type]
-        return whole_response(request, orjson.dumps(value), status, headers)
+        return whole_response(request, body, status, headers)
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Returns a refusal, in the JSON type that the client likes best."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -25,13 +26,14 @@ class Health:
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Answers 200 as long as the event loop turns."""
-        return request[EXCHANGE].respond_json(request, {"status": "ok"})
+        return request[EXCHANGE].respond_json(request, b'{"status":"ok"}')
 
     async def ready(self, request: web.Request) -> web.StreamResponse:
         """Answers 200 when the store serves, 503 with the reason when not."""
         status, detail = await self._status()
         code = 200 if status == "ready" else 503
-        return request[EXCHANGE].respond_json(request, {"status": status, "detail": detail}, code)
+        body = orjson.dumps({"status": status, "detail": detail})
+        return request[EXCHANGE].respond_json(request, body, code)
 
     async def _status(self) -> tuple[str, str]:
         if self._lifecycle.draining:

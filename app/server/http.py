@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from app.execution.document import Prepared
@@ -152,7 +153,9 @@ class GraphQLEndpoint:
         _check_transport(request.method, prepared, acceptable)
         context = self._parts.open_context(authenticated.caller)
         if prepared.kind is OperationKind.SUBSCRIPTION:
-            results = await executor.subscribe(prepared, operation, context, renew=context.renew)
+            results = await executor.subscribe(
+                prepared, operation, context, renew=context.renew, caller=authenticated.caller
+            )
             if not isinstance(results, Response):
                 return await stream_subscription(
                     request, exchange, results, self._options, self._lifecycle, authenticated
@@ -173,16 +176,16 @@ class GraphQLEndpoint:
         response: Response,
         acceptable: Acceptable,
     ) -> web.StreamResponse:
-        shown = response.formatted()
         if acceptable.json is None:
-            return await send_response(request, exchange, shown, self._options)
+            return await send_response(request, exchange, response, self._options)
         if acceptable.json is MediaType.RESPONSE_JSON and _is_request_error(response):
+            shown = response.formatted()
             shown.pop("data", None)
             # What began and was stopped is not the client's fault, and may be tried again.
             status = 504 if response.executed else 400
-            return exchange.respond_json(request, shown, status, acceptable.json)
+            return exchange.respond_json(request, orjson.dumps(shown), status, acceptable.json)
         # For application/json the specification wants 200 even where nothing was executed.
-        return exchange.respond_json(request, shown, 200, acceptable.json)
+        return exchange.respond_json(request, response.encoded(), 200, acceptable.json)
 
 
 def _is_request_error(response: Response) -> bool:

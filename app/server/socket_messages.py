@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from app.execution.operation import Response
 from app.server.refusal import Refusal
 from app.server.request_parsing import parse_json
 
@@ -116,9 +117,15 @@ def pong_frame(payload: dict[str, Any] | None) -> bytes:
     return orjson.dumps({"type": "pong", "payload": payload})
 
 
-def next_frame(id_: str, shown: dict[str, Any]) -> bytes:
-    """Returns one result of an operation."""
-    return orjson.dumps({"id": id_, "type": "next", "payload": shown})
+class NextFrames:
+    """The results of one operation. Around a result that many operations share, its id is put."""
+
+    def __init__(self, id_: str) -> None:
+        self._head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+
+    def frame(self, response: Response) -> bytes:
+        """Returns one result."""
+        return b"%b%b}" % (self._head, response.encoded())
 
 
 def error_frame(id_: str, errors: list[dict[str, Any]]) -> bytes:

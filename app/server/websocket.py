@@ -30,13 +30,13 @@ from app.server.socket_messages import (
     Complete,
     ConnectionInit,
     Message,
+    NextFrames,
     Ping,
     Subscribe,
     ack_frame,
     close_reason,
     complete_frame,
     error_frame,
-    next_frame,
     parse_message,
     pong_frame,
 )
@@ -248,15 +248,20 @@ class SocketSession:
         self, id_: str, prepared: Prepared, operation: Request, authenticated: Authenticated[Any]
     ) -> bytes:
         """Sends the results of an operation and returns the frame that ends it."""
-        executor = self._parts.executor
+        executor, sender = self._parts.executor, self._sender
+        frames = NextFrames(id_)
         context = self._parts.open_context(authenticated.caller)
         if prepared.kind is OperationKind.SUBSCRIPTION:
-            results = await executor.subscribe(prepared, operation, context, renew=context.renew)
+            results = await executor.subscribe(
+                prepared, operation, context, renew=context.renew, caller=authenticated.caller
+            )
             if not isinstance(results, Response):
                 # Closes the source at once, also when sending is what fails.
                 async with aclosing(results):
                     async for result in results:
-                        await self._sender.send(next_frame(id_, result.formatted()))
+                        sender.write(frames.frame(result))
+                        if sender.is_full:
+                            await sender.wait_until_drained()
                 return complete_frame(id_)
             response = results
         elif prepared.kind is OperationKind.MUTATION:
@@ -267,7 +272,7 @@ class SocketSession:
             response = await executor.execute(prepared, operation, context)
         if not response.executed:
             return error_frame(id_, response.errors)
-        await self._sender.send(next_frame(id_, response.formatted()))
+        await sender.send(frames.frame(response))
         return complete_frame(id_)
 
     def _forget(self, id_: str) -> None:

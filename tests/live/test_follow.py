@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from app.backends.protocol import EVERYTHING, Scope
+from app.execution.sharing import Answer, Audience
 from app.live.brokers.in_process import InProcessBroker
 from app.live.feed import TAIL_EVENTS
 from app.live.feeds import Feeds, keep_looking
-from app.live.follow import CaughtUp, Followed, Gap, Logged, follow
+from app.live.follow import follow
+from app.live.followed import CaughtUp, Followed, Gap, Logged
 from app.model.errors import NotFound, StoreUnavailable
 from app.model.events import EventKind
 from app.model.identifiers import Epoch, Position, Revision, SessionId, UserId
@@ -127,6 +129,61 @@ async def test_two_hundred_readers_cost_one_read_an_event(world: World) -> None:
         assert len(world.log.reads) == number
     for reader in readers:
         await reader.aclose()
+
+
+async def test_readers_are_told_an_event_as_one_object(world: World) -> None:
+    readers = [world.follow(1) for _ in range(3)]
+    assert [await take(reader, 1) for reader in readers] == [["CaughtUp"]] * 3
+    nexts = [asyncio.ensure_future(anext(reader)) for reader in readers]
+    await asyncio.sleep(0)
+    world.write()
+    first, *others = await asyncio.gather(*nexts)
+    assert isinstance(first, Logged)
+    assert all(other is first for other in others)
+    for reader in readers:
+        await reader.aclose()
+
+
+async def test_answers_to_an_event_are_dropped_when_the_log_goes_on(world: World) -> None:
+    reader = world.follow(1)
+    assert await take(reader, 1) == ["CaughtUp"]
+    world.write()
+    told = await anext(reader)
+    assert isinstance(told, Logged)
+    told.answers[Audience()] = Answer()
+    world.write()
+    assert told.answers == {}
+    await reader.aclose()
+
+
+async def test_who_is_woken_to_read_and_leaves_leaves_the_reading_to_another(
+    world: World,
+) -> None:
+    leaving, staying = world.follow(1), world.follow(1)
+    assert await take(leaving, 1) == await take(staying, 1) == ["CaughtUp"]
+    first = asyncio.ensure_future(anext(leaving))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(take(staying, 1))
+    await asyncio.sleep(0)
+    world.write()
+    first.cancel()
+    assert await second == [2]
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await staying.aclose()
+
+
+async def test_what_a_new_reader_finds_at_the_end_wakes_those_who_wait(world: World) -> None:
+    waiting = world.follow(1)
+    assert await take(waiting, 1) == ["CaughtUp"]
+    told = asyncio.ensure_future(take(waiting, 1))
+    await asyncio.sleep(0)
+    world.log.append(SESSION)
+    newcomer = world.follow()
+    assert await take(newcomer, 1) == ["CaughtUp"]
+    assert await told == [2]
+    await waiting.aclose()
+    await newcomer.aclose()
 
 
 async def test_readers_that_lag_a_little_are_served_from_the_tail(world: World) -> None:
