@@ -1,45 +1,44 @@
-"""Measures a server on this computer from outside and prints a table.
+"""Measures servers on this computer from outside and prints a table.
 
 Examples:
-  python -m benchmarks                      the whole run, some minutes
+  python -m benchmarks                      the whole run, a quarter of an hour
   python -m benchmarks --quick              a small store and short runs
   python -m benchmarks --only Q2 append     two workloads
+  python -m benchmarks --stores sqlite      without PostgreSQL
+  python -m benchmarks --quick --against benchmarks/baseline.json
+                                            and beside each ratio what it was
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
-import signal
 import sqlite3
-import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import TypeAlias
-from urllib.parse import urlsplit
 
+import asyncpg
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
-from app.backends.open import open_backend
-from benchmarks.dataset import records
 from benchmarks.fan_out import fan_out
 from benchmarks.http_connection import HttpConnection
 from benchmarks.load import Measured, measure
+from benchmarks.results import Result, compared, result_of, save, table_of
+from benchmarks.serving import Server, limit, product, serving
+from benchmarks.stages import measure_stages
 from benchmarks.statements import count_statements
+from benchmarks.stores import Size, postgresql_store, sqlite_store
 from benchmarks.workloads import Workload, find_targets, workloads
 
-Address: TypeAlias = tuple[str, int]
+console = Console(width=140)
 
-console = Console(width=120)
+STORES = ("sqlite", "postgresql")
 
 
 def main() -> None:
@@ -53,10 +52,25 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=2_000, help="default 2000")
     parser.add_argument("--messages", type=int, default=316_000, help="default 316000")
     parser.add_argument("--connections", type=int, default=32, help="default 32")
-    parser.add_argument("--seconds", type=float, default=5.0, help="a round of a workload")
+    parser.add_argument("--seconds", type=float, default=4.0, help="a round of a workload")
     parser.add_argument("--rounds", type=int, default=3, help="the median counts")
     parser.add_argument("--subscribers", type=int, default=200, help="default 200")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="Q1 Q2 Q3 Q4 append fan-out")
+    parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
+    parser.add_argument(
+        "--postgresql",
+        default="postgresql://127.0.0.1:5432/test",
+        metavar="URL",
+        help="any database of a server where databases may be created, default %(default)s",
+    )
+    parser.add_argument(
+        "--no-plain", action="store_true", help="leave out the server without compiled execution"
+    )
+    parser.add_argument("--no-stages", action="store_true", help="leave out the shares of stages")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the results to a file")
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="show beside each ratio that of a file"
+    )
     options = parser.parse_args()
     if options.quick:
         options.sessions, options.messages = 200, 20_000
@@ -64,50 +78,114 @@ def main() -> None:
     uvloop.run(run(options))
 
 
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The servers over one store; `plain` is ours without compiled execution."""
+
+    url: str
+    name: str
+    ours: Server
+    limit: Server
+    plain: Server | None
+    size: Size
+
+    @property
+    def servers(self) -> list[Server]:
+        """All that are measured, in turn."""
+        return [self.ours, self.limit, *([self.plain] if self.plain else [])]
+
+
 async def run(options: argparse.Namespace) -> None:
-    """Builds the store, measures every workload in turn, and prints what was reached."""
-    with tempfile.TemporaryDirectory(prefix="scrollback-benchmarks-") as folder:
-        store = Path(folder) / "store.db"
-        deep = 5_000 if options.messages >= 100_000 else 500
-        await build(store, options, long=2 * deep)
-        product = [
-            str(Path(sys.executable).with_name("scrollback")),
-            *("serve", "--store", f"sqlite:///{store}", "--port", "0"),
-        ]
-        limit = [sys.executable, "-m", "benchmarks.limit", str(store)]
-        async with serving(product, folder) as ours, serving(limit, folder) as theirs:
-            chosen = {address: await choose(address, options, deep) for address in (ours, theirs)}
-            results: dict[tuple[Address, str], list[Measured]] = defaultdict(list)
-            for number in range(options.rounds):
-                for name in chosen[ours]:
-                    console.print(f"round {number + 1}: {name} …")
-                    for address, named in chosen.items():
-                        measured = await measure(
-                            *address,
-                            named[name],
-                            connections=options.connections,
-                            seconds=options.seconds,
-                        )
-                        results[address, name].append(measured)
-            statements = await count_statements(store, list(chosen[ours].values()))
-            rows = [
-                row_of(workload, results[ours, name], results[theirs, name], statements[name])
-                for name, workload in chosen[ours].items()
-            ]
-            if not options.only or "fan-out" in options.only:
-                rows.append(await measure_fan_out(ours, theirs, options, deep))
-        describe(options)
-        table = Table(
-            *("workload", "what", "a second", "limit", "ratio", "p50 ms", "p99 ms", "statements")
+    """Measures every store in turn and prints what was reached."""
+    results: list[Result] = []
+    size = Size(options.sessions, options.messages)
+    with tempfile.TemporaryDirectory(prefix="scrollback-benchmarks-") as name:
+        folder = Path(name)
+        for store in options.stores:
+            try:
+                async with measuring(store, folder, size, options) as servers:
+                    results += await measure_store(servers, options)
+            except (OSError, asyncpg.PostgresError) as error:
+                if store == "sqlite":
+                    raise
+                console.print(f"left out: {store} can't be reached ({error})")
+    describe(options)
+    console.print(table_of(results))
+    if options.against is not None:
+        console.print(compared(results, options.against))
+    if options.save is not None:
+        save(results, options.save)
+
+
+@asynccontextmanager
+async def measuring(
+    store: str, folder: Path, size: Size, options: argparse.Namespace
+) -> AsyncIterator[Measuring]:
+    """Makes a store and starts the servers over it."""
+    async with AsyncExitStack() as stack:
+        making = (
+            sqlite_store(folder, size, console)
+            if store == "sqlite"
+            else postgresql_store(options.postgresql, size, console)
         )
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        url = await stack.enter_async_context(making)
+        ours = await stack.enter_async_context(serving(product(url), folder))
+        theirs = await stack.enter_async_context(serving(limit(url), folder))
+        plain = None
+        if not options.no_plain:
+            plain = await stack.enter_async_context(serving(product(url), folder, compiled=False))
+        yield Measuring(url, store, ours, theirs, plain, size)
 
 
-async def choose(address: Address, options: argparse.Namespace, deep: int) -> dict[str, Workload]:
-    """Returns the workloads to measure at an address, by name."""
-    async with HttpConnection(*address) as connection:
+async def measure_store(servers: Measuring, options: argparse.Namespace) -> list[Result]:
+    """Measures every workload over one store, the servers in turn."""
+    chosen = {
+        server: await choose(server, options, servers.size.deep) for server in servers.servers
+    }
+    named = chosen[servers.ours]
+    measured: dict[tuple[Server, str], list[Measured]] = defaultdict(list)
+    for number in range(options.rounds):
+        for name in named:
+            console.print(f"{servers.name}, round {number + 1}: {name} …")
+            for server in servers.servers:
+                measured[server, name].append(
+                    await measure(
+                        *server.address,
+                        chosen[server][name],
+                        connections=options.connections,
+                        seconds=options.seconds,
+                    )
+                )
+    statements = await count_statements(servers.url, list(named.values()))
+    results = [
+        result_of(
+            servers.name,
+            (name, workload.what),
+            measured[servers.ours, name],
+            measured[servers.limit, name],
+            measured[servers.plain, name] if servers.plain else [],
+            statements[name],
+        )
+        for name, workload in named.items()
+    ]
+    if not options.only or "fan-out" in options.only:
+        results.append(await measure_fan_out(servers, options))
+    memory = servers.ours.anonymous_memory()
+    if memory is not None:
+        console.print(f"{servers.name}: {memory:.0f} MiB of anonymous memory after all that")
+    if not options.no_stages:
+        requests = 64 if options.quick else 640
+        shares = await measure_stages(
+            servers.ours, servers.url, list(named.values()), requests=requests
+        )
+        console.print(f"{servers.name}: shares of a request's time")
+        console.print(shares)
+    return results
+
+
+async def choose(server: Server, options: argparse.Namespace, deep: int) -> dict[str, Workload]:
+    """Returns the workloads to measure at a server, by name."""
+    async with HttpConnection(*server.address) as connection:
         targets = await find_targets(connection, deep)
     return {
         workload.name: workload
@@ -116,95 +194,53 @@ async def choose(address: Address, options: argparse.Namespace, deep: int) -> di
     }
 
 
-def row_of(
-    workload: Workload, ours: list[Measured], theirs: list[Measured], statements: int
-) -> list[str]:
-    """Returns a line of the table: medians of the rounds, and the ratio of each round's pair."""
-    ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
-    return [
-        workload.name,
-        workload.what,
-        f"{median(each.rate for each in ours):,.0f}",
-        f"{median(each.rate for each in theirs):,.0f}",
-        f"{median(ratios):.3f}",
-        f"{median(each.p50 for each in ours):.1f}",
-        f"{median(each.p99 for each in ours):.1f}",
-        str(statements),
-    ]
-
-
-async def build(store: Path, options: argparse.Namespace, *, long: int) -> None:
-    """Makes the store that is measured."""
-    started = time.perf_counter()
-    backend = await open_backend(f"sqlite:///{store}")
-    loaded = await backend.load(records(options.sessions, options.messages, long))
-    await backend.close()
-    console.print(
-        f"built {loaded.sessions:,} sessions with {loaded.messages:,} messages "
-        f"in {time.perf_counter() - started:.1f} s"
+async def measure_fan_out(servers: Measuring, options: argparse.Namespace) -> Result:
+    """Measures deliveries as fast as they go, then their times at ten messages a second."""
+    console.print(f"{servers.name}: fan-out …")
+    count = 100 if options.quick else 300
+    rates: dict[Server, list[float]] = defaultdict(list)
+    hot = {}
+    for server in servers.servers:
+        async with HttpConnection(*server.address) as connection:
+            hot[server] = (await find_targets(connection, servers.size.deep)).hot
+    for _ in range(options.rounds):
+        for server in servers.servers:
+            fastest = await fan_out(
+                *server.address,
+                hot[server],
+                subscribers=options.subscribers,
+                messages=count,
+                per_second=None,
+            )
+            rates[server].append(fastest.rate)
+    paced = await fan_out(
+        *servers.ours.address,
+        hot[servers.ours],
+        subscribers=options.subscribers,
+        messages=50,
+        per_second=10,
     )
 
+    def runs(server: Server) -> list[Measured]:
+        return [Measured(rate, paced.p50, paced.p99, 0) for rate in rates[server]]
 
-@asynccontextmanager
-async def serving(command: list[str], folder: str) -> AsyncIterator[Address]:
-    """Runs a server as a process of its own, and gives the address that it prints."""
-    log_file = Path(folder) / "server.log"
-    with log_file.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=log
-        )
-        try:
-            assert process.stdout is not None
-            address = ""
-            while not address:
-                line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-                if not line:
-                    raise RuntimeError(f"the server ended: {log_file.read_text()}")
-                if line.startswith("GraphQL"):
-                    address = line.split()[-1]
-            parts = urlsplit(address)
-            yield str(parts.hostname), int(parts.port or 0)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
-
-
-async def measure_fan_out(
-    ours: Address, theirs: Address, options: argparse.Namespace, deep: int
-) -> list[str]:
-    """Measures deliveries as fast as they go, then their times at ten messages a second."""
-    console.print("fan-out …")
-    count = 100 if options.quick else 300
-    rates = {}
-    for address in (ours, theirs):
-        async with HttpConnection(*address) as connection:
-            hot = (await find_targets(connection, deep)).hot
-        fastest = await fan_out(
-            *address, hot, subscribers=options.subscribers, messages=count, per_second=None
-        )
-        rates[address] = fastest.rate
-        if address == ours:
-            paced = await fan_out(
-                *address, hot, subscribers=options.subscribers, messages=50, per_second=10
-            )
-    return [
-        "fan-out",
-        f"deliveries to {options.subscribers} subscribers; times at 10 messages/s",
-        f"{rates[ours]:,.0f}",
-        f"{rates[theirs]:,.0f}",
-        f"{rates[ours] / rates[theirs]:.3f}",
-        f"{paced.p50:.1f}",
-        f"{paced.p99:.1f}",
-        "",
-    ]
+    what = f"deliveries to {options.subscribers} subscribers; times at 10 messages/s"
+    return result_of(
+        servers.name,
+        ("fan-out", what),
+        runs(servers.ours),
+        runs(servers.limit),
+        runs(servers.plain) if servers.plain else [],
+        None,
+    )
 
 
 def describe(options: argparse.Namespace) -> None:
     """Says what was measured on."""
     console.print(
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} "
-        f"cores for server and clients; {options.connections} connections, {options.rounds} rounds "
-        f"of {options.seconds:g} s, medians; log, limits and access scope on"
+        f"cores for servers and clients; {options.connections} connections, {options.rounds} "
+        f"rounds of {options.seconds:g} s, medians; log, limits and access scope on"
     )
 
 

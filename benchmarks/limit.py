@@ -1,46 +1,33 @@
 """The limit: the same answers from the same database with nothing in between.
 
-aiohttp on uvloop, prepared SQL on sqlite3 in the event loop, rows to dictionaries to orjson. No
+aiohttp on uvloop, prepared SQL on the driver (`limit_store`), rows to dictionaries to orjson. No
 GraphQL, no access scope, no limits on queries, no log of requests: what no server can be faster
-than on this machine. Run as `python -m benchmarks.limit STORE`; it prints its port.
+than on this machine. Run as `python -m benchmarks.limit STORE`, with the URL of a store in SQLite
+or PostgreSQL; it prints its port.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 import uvloop
 from aiohttp import WSMsgType, web
 
-from app.model.timestamps import now
-
-_NEWEST = """
-SELECT id, title, last_message_at, message_count, preview, owner_id FROM sessions
-ORDER BY last_activity_at DESC, id DESC LIMIT 21
-"""
-_MESSAGES = """
-SELECT sequence, role, status, created_at, model, parts FROM messages
-WHERE session_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?
-"""
+from benchmarks.limit_store import LimitStore, PostgresqlStore, Row, SqliteStore
 
 
 class Limit:
     """The answers, by the name of the operation that a request carries."""
 
-    def __init__(self, path: str) -> None:
-        self._reading = sqlite3.connect(path, isolation_level=None, cached_statements=64)
-        self._writing = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._writing.execute("PRAGMA synchronous = FULL")
-        self._waiting: list[tuple[str, str, asyncio.Future[int]]] = []
-        self._writer: asyncio.Task[None] | None = None
+    def __init__(self, store: LimitStore) -> None:
+        self._store = store
         self.sockets: set[web.WebSocketResponse] = set()
-        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {
+        self.answers: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "query SessionList": self.session_list,
             "query Page": self.page,
             "query NestedList": self.nested_list,
@@ -49,12 +36,14 @@ class Limit:
             "query Back": self.page,
         }
 
-    def session_list(self, _: dict[str, Any]) -> Any:
+    async def session_list(self, _: dict[str, Any]) -> Any:
         """Q1."""
         edges = []
-        names = dict(self._reading.execute("SELECT id, display_name FROM users").fetchall())
-        for session, title, last, count, preview, owner in self._sessions():
-            sequence, role, _status, _at, _model, parts = self._rows(session, 2**62, 1)[0]
+        names = await self._store.user_names()
+        sessions = (await self._store.newest_sessions(21))[:20]
+        newest = await self._store.newest_messages([row[0] for row in sessions], 1)
+        for session, title, last, count, preview, owner in sessions:
+            sequence, role, _status, _at, _model, parts = newest[session][0]
             text = "\n".join(part["text"] for part in orjson.loads(parts) if part["type"] == "text")
             message = {"id": f"M{sequence}.{session}", "role": role.upper(), "text": text}
             node = {
@@ -69,49 +58,43 @@ class Limit:
             edges.append({"cursor": last, "node": node})
         return {"sessions": {"edges": edges, "pageInfo": {"hasNextPage": True, "endCursor": ""}}}
 
-    def page(self, variables: dict[str, Any]) -> Any:
+    async def page(self, variables: dict[str, Any]) -> Any:
         """Q2 and Q3."""
         session = _session(variables["session"])
         before = variables.get("before")
         bound = 2**62 if before is None else int(before)
-        (title,) = self._reading.execute(
-            "SELECT title FROM sessions WHERE id = ?", (session,)
-        ).fetchone()
-        rows = self._rows(session, bound, 51)
+        title = await self._store.title(session)
+        rows = await self._store.messages(session, bound, 51)
         messages = self._connection(session, rows, 50)
         return {"session": {"id": variables["session"], "title": title, "messages": messages}}
 
-    def nested_list(self, _: dict[str, Any]) -> Any:
+    async def nested_list(self, _: dict[str, Any]) -> Any:
         """Q4."""
         edges = []
-        for session, title, *_rest in self._sessions():
-            messages = self._connection(session, self._rows(session, 2**62, 21), 20)
+        sessions = (await self._store.newest_sessions(21))[:20]
+        newest = await self._store.newest_messages([row[0] for row in sessions], 21)
+        for session, title, *_rest in sessions:
+            messages = self._connection(session, newest[session], 20)
             node = {"id": _id(session), "title": title, "messages": messages}
             edges.append({"node": node})
         return {"sessions": {"edges": edges}}
 
-    def find(self, variables: dict[str, Any]) -> Any:
+    async def find(self, variables: dict[str, Any]) -> Any:
         """Finds a session by its title."""
-        (session,) = self._reading.execute(
-            "SELECT id FROM sessions WHERE title = ?", (variables["title"],)
-        ).fetchone()
+        session = await self._store.find(variables["title"])
         return {"sessions": {"edges": [{"node": {"id": _id(session)}}]}}
 
-    def some(self, _: dict[str, Any]) -> Any:
+    async def some(self, _: dict[str, Any]) -> Any:
         """Lists the sessions that are worked on."""
-        rows = self._reading.execute("SELECT id FROM sessions ORDER BY title_order, id LIMIT 100")
-        return {"sessions": {"edges": [{"node": {"id": _id(row[0])}} for row in rows]}}
+        sessions = await self._store.some(100)
+        return {"sessions": {"edges": [{"node": {"id": _id(session)}} for session in sessions]}}
 
     async def append(self, variables: dict[str, Any]) -> Any:
         """Appends a message and tells the subscribers of any session."""
         given = variables["input"]
         session = _session(given["sessionId"])
         text = given["message"]["parts"][0]["text"]["text"]
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((session, text, done))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
-        sequence = await done
+        sequence = await self._store.append(session, text)
         message = {"id": f"M{sequence}.{session}", "sequence": sequence}
         if self.sockets:
             event = {"__typename": "MessageAdded", "message": {**message, "text": text}}
@@ -122,46 +105,7 @@ class Limit:
         edge = {"cursor": str(sequence), "node": message}
         return {"addMessage": {"messageEdge": edge, "userErrors": []}}
 
-    async def _write(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:64], self._waiting[64:]
-            sequences = await asyncio.to_thread(self._commit, group)
-            for (_, _, done), sequence in zip(group, sequences, strict=True):
-                done.set_result(sequence)
-
-    def _commit(self, group: list[tuple[str, str, asyncio.Future[int]]]) -> list[int]:
-        sequences = []
-        self._writing.execute("BEGIN IMMEDIATE")
-        for session, text, _ in group:
-            at = now()
-            sequence, revision = self._writing.execute(
-                "UPDATE sessions SET last_sequence = last_sequence + 1, revision = revision + 1,"
-                " message_count = message_count + 1, last_message_at = ?, last_activity_at = ?,"
-                " updated_at = ?, preview = ? WHERE id = ? RETURNING last_sequence, revision",
-                (at, at, at, text[:120], session),
-            ).fetchone()
-            parts = orjson.dumps([{"type": "text", "text": text}]).decode()
-            self._writing.execute(
-                "INSERT INTO messages (session_id, sequence, role, status, parts, preview,"
-                " metadata, created_at) VALUES (?, ?, 'user', 'complete', ?, ?, '{}', ?)",
-                (session, sequence, parts, text[:120], at),
-            )
-            self._writing.execute(
-                "INSERT INTO events (session_id, revision, kind, at, sequence)"
-                " VALUES (?, ?, 'message_added', ?, ?)",
-                (session, revision, at, sequence),
-            )
-            sequences.append(sequence)
-        self._writing.execute("COMMIT")
-        return sequences
-
-    def _sessions(self) -> list[Any]:
-        return self._reading.execute(_NEWEST).fetchall()[:20]
-
-    def _rows(self, session: str, before: int, count: int) -> list[Any]:
-        return self._reading.execute(_MESSAGES, (session, before, count)).fetchall()
-
-    def _connection(self, session: str, rows: list[Any], size: int) -> dict[str, Any]:
+    def _connection(self, session: str, rows: Sequence[Row], size: int) -> dict[str, Any]:
         kept = rows[:size][::-1]
         edges = [_edge(session, row) for row in kept]
         return {
@@ -218,9 +162,12 @@ def _session(text: str) -> str:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()[1:]
 
 
-async def serve(path: str) -> None:
+async def serve(url: str) -> None:
     """Serves until it is ended."""
-    limit = Limit(path)
+    scheme, _, rest = url.partition("://")
+    limit = Limit(
+        SqliteStore(rest[1:]) if scheme == "sqlite" else await PostgresqlStore.connect(url)
+    )
 
     async def post(request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
@@ -229,7 +176,7 @@ async def serve(path: str) -> None:
             data = await limit.append(body["variables"])
         else:
             name = query[: query.index(" ", 6)].split("(")[0]
-            data = limit.answers[name](body["variables"])
+            data = await limit.answers[name](body["variables"])
         return web.Response(body=orjson.dumps({"data": data}), content_type="application/json")
 
     async def get(request: web.Request) -> web.WebSocketResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -17,8 +16,8 @@ from benchmarks.workloads import Workload
 _NO_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 
 
-async def count_statements(store: Path, workloads: list[Workload]) -> dict[str, int]:
-    """Returns the number of statements that one request of each workload runs."""
+async def count_statements(store: str, workloads: list[Workload]) -> dict[str, int]:
+    """Returns the number of statements that one request of each workload runs on a store."""
     counted = 0
 
     def count(
@@ -28,7 +27,7 @@ async def count_statements(store: Path, workloads: list[Workload]) -> dict[str, 
         counted += not statement.startswith(_NO_STATEMENTS)
 
     numbers = {}
-    async with wire(load_settings({"store": f"sqlite:///{store}"})) as wired:
+    async with wire(load_settings({"store": store})) as wired:
         backend = wired.services.backend
         if not isinstance(backend, SqlBackend):
             raise RuntimeError("statements are counted in SQL stores")

@@ -1,0 +1,137 @@
+"""Where the time of a request goes: the processor's time of its stages, for each workload.
+
+The same request runs at four depths: through a server, through the executor, through the executor
+over a store that answers from memory, and only as far as its document is checked. What one depth
+costs more than the next is the stage between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from statistics import median
+from typing import TypeAlias, cast
+
+import orjson
+from rich.table import Table
+
+from app.backends.protocol import Backend
+from app.config import load_settings
+from app.execution.document import Prepared
+from app.execution.operation import Request, Response
+from app.resolvers.services import Services
+from app.wiring import LOCAL_CALLER, Wired, wire
+from benchmarks.http_connection import HttpConnection
+from benchmarks.remembered import RememberedBackend
+from benchmarks.serving import Server
+from benchmarks.workloads import Workload
+
+STAGES = ("document", "execution", "store", "JSON", "HTTP and log")
+CONNECTIONS = 32
+TURNS = 5
+
+Run: TypeAlias = Callable[[], Awaitable[object]]
+
+
+async def measure_stages(
+    server: Server, store: str, workloads: list[Workload], *, requests: int
+) -> Table:
+    """Returns the table of the stages' shares; `requests` are made at each depth."""
+    table = Table("workload", "ms of processor", *STAGES)
+    async with wire(load_settings({"store": store})) as wired:
+        for workload in workloads:
+            whole = await _of_server(server, workload, requests)
+            if whole is None:
+                continue
+            stages = await _of_process(wired, workload, requests)
+            inside = sum(stages)
+            shares = [stage / max(whole, inside) for stage in stages]
+            shares.append(max(0.0, 1 - inside / whole))
+            table.add_row(
+                workload.name, f"{whole * 1000:.3f}", *[f"{share:.0%}" for share in shares]
+            )
+    return table
+
+
+async def _of_server(server: Server, workload: Workload, requests: int) -> float | None:
+    async def client(number: int) -> None:
+        chance = random.Random(number)
+        async with HttpConnection(*server.address) as connection:
+            for _ in range(requests // CONNECTIONS):
+                body = connection.encode(workload.document, workload.variables(chance))
+                await connection.send(body)
+
+    await client(0)
+    before = server.processor_seconds()
+    await asyncio.gather(*(client(number) for number in range(CONNECTIONS)))
+    after = server.processor_seconds()
+    if before is None or after is None:
+        return None
+    return (after - before) / (requests // CONNECTIONS * CONNECTIONS)
+
+
+async def _of_process(wired: Wired, workload: Workload, requests: int) -> list[float]:
+    """Returns the seconds of document, execution, store and JSON."""
+    chance = random.Random(0)
+    request = Request(workload.document, workload.variables(chance))
+
+    async def prepare() -> object:
+        return wired.executor.prepare(request)
+
+    # One request, asked again and again: a memory that had to look for other answers would cost
+    # more than what it stands for.
+    remembered = Wired(_remembering(wired), wired.executor)
+    answer = (await _execute(remembered, request)()).formatted()
+
+    async def dump() -> object:
+        return orjson.dumps(answer)
+
+    depths: list[Run] = [
+        prepare,
+        _execute(remembered, request),
+        _execute(wired, request),
+        dump,
+    ]
+    for run in depths:
+        await run()
+    times: list[list[float]] = [[] for _ in depths]
+    # By turns, so that what else the machine does weighs on all of them alike.
+    for _ in range(TURNS):
+        for run, taken in zip(depths, times, strict=True):
+            taken.append(await _time(run, requests // TURNS))
+    document, execution, everything, encoding = (median(taken) for taken in times)
+    return [
+        document,
+        max(0.0, execution - document),
+        max(0.0, everything - execution),
+        encoding,
+    ]
+
+
+def _remembering(wired: Wired) -> Services:
+    backend = cast("Backend", RememberedBackend(wired.services.backend))
+    return replace(wired.services, backend=backend)
+
+
+def _execute(wired: Wired, request: Request) -> Callable[[], Awaitable[Response]]:
+    async def run() -> Response:
+        prepared = wired.executor.prepare(request)
+        assert isinstance(prepared, Prepared)
+        return await wired.executor.execute(prepared, request, wired.open_context(LOCAL_CALLER))
+
+    return run
+
+
+async def _time(run: Run, requests: int) -> float:
+    each = max(1, requests // CONNECTIONS)
+
+    async def several() -> None:
+        for _ in range(each):
+            await run()
+
+    started = time.process_time()
+    await asyncio.gather(*(several() for _ in range(CONNECTIONS)))
+    return (time.process_time() - started) / (each * CONNECTIONS)
