@@ -33,7 +33,7 @@ class SqliteReads:
         self._engine = engine
         self._statements = PreparedStatements(engine.dialect)
         self._short = _ReadingThread(connect)
-        self._long = _ReadingThread(connect)
+        self._long = _ReadingThread(connect, interruptible=True)
 
     def fetch(self, query: Query, *, long: bool = False) -> asyncio.Future[Rows]:
         statement, parameters = query
@@ -51,12 +51,16 @@ class SqliteReads:
 class _ReadingThread:
     """A thread with a connection, started when it is first asked."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, *, interruptible: bool = False) -> None:
+        """`interruptible`: a statement whose rows nobody waits for any more is broken off."""
         self._connect = connect
+        self._interruptible = interruptible
         self._asked: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._answered: deque[tuple[asyncio.Future[Rows], Rows | Exception]] = deque()
         self._delivering = False
         self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._running: asyncio.Future[Rows] | None = None
         self._thread: threading.Thread | None = None
 
     def fetch(self, text: str, values: tuple[object, ...]) -> asyncio.Future[Rows]:
@@ -67,6 +71,8 @@ class _ReadingThread:
             )
             self._thread.start()
         future: asyncio.Future[Rows] = loop.create_future()
+        if self._interruptible:
+            future.add_done_callback(self._interrupt)
         self._asked.put((text, values, future))
         return future
 
@@ -76,22 +82,31 @@ class _ReadingThread:
             self._asked.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
+    def _interrupt(self, future: asyncio.Future[Rows]) -> None:
+        # Under the lock no other statement begins, which would be broken off in its place.
+        with self._lock:
+            if self._running is future and self._connection is not None:
+                self._connection.interrupt()
+
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        connection: sqlite3.Connection | None = None
         try:
             while (waiting := self._asked.get()) is not None:
                 text, values, future = waiting
+                with self._lock:
+                    if future.cancelled():
+                        continue
+                    self._running = future
                 answer: Rows | Exception
                 try:
-                    if connection is None:
-                        connection = self._connect()
-                    answer = connection.execute(text, values).fetchall()
+                    if self._connection is None:
+                        self._connection = self._connect()
+                    answer = self._connection.execute(text, values).fetchall()
                 except Exception as error:  # noqa: BLE001 - raised where the rows are awaited
                     answer = error
                 self._answer(loop, future, answer)
         finally:
-            if connection is not None:
-                connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def _answer(
         self,
@@ -100,6 +115,7 @@ class _ReadingThread:
         answer: Rows | Exception,
     ) -> None:
         with self._lock:
+            self._running = None
             self._answered.append((future, answer))
             wake, self._delivering = not self._delivering, True
         if wake:
