@@ -37,6 +37,7 @@ from strawberry.types.info import Info
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.scalar import identity
 
+from app.execution.hints import is_place_in_list
 from app.execution.strawberry_inputs import ArgumentConversion
 
 
@@ -114,6 +115,7 @@ class DirectCall:
     keywords: Mapping[str, str]
     is_async: bool
     takes_arguments: bool
+    is_place: bool
     field: StrawberryField
     arguments: ArgumentConversion
 
@@ -185,6 +187,7 @@ def _direct_call(
         keywords=keywords,
         is_async=is_async,
         takes_arguments=bool(definition.arguments),
+        is_place=is_place_in_list(definition.metadata),
         field=definition,
         arguments=ArgumentConversion(definition.arguments, converter),
     )

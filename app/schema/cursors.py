@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import binascii
 import re
-import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
+from zlib import crc32
 
 from app.model.errors import InvalidInput
 from app.model.identifiers import Epoch, Position, Revision, Sequence, SessionId
 from app.model.paging import SessionBound, SessionOrderField
+from app.schema.opaque_text import decode_opaque, encode_opaque
 
 MOST_CHARACTERS = 16_384
 """No cursor is longer than this; a longer text is not even looked at."""
@@ -27,7 +28,15 @@ _SUM_BYTES = 4
 
 def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the cursor of a message in its session's messages."""
-    return _encode(str(sequence), "message", session_id)
+    place = b"%d" % sequence
+    return encode_opaque(
+        crc32(place, _messages_sum(session_id)).to_bytes(_SUM_BYTES, "big") + place
+    )
+
+
+@lru_cache(maxsize=256)
+def _messages_sum(session_id: SessionId) -> int:
+    return _owner_sum("message", session_id)
 
 
 def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...]) -> Sequence:
@@ -71,13 +80,14 @@ def _order_name(order: SessionOrderField, descending: bool) -> str:
     return f"{order.value} {'descending' if descending else 'ascending'}"
 
 
-def _sum(place: bytes, *owner: str) -> bytes:
-    return zlib.crc32(place, zlib.crc32("\x00".join(owner).encode())).to_bytes(_SUM_BYTES, "big")
+def _owner_sum(*owner: str) -> int:
+    return crc32("\x00".join(owner).encode())
 
 
 def _encode(place: str, *owner: str) -> str:
     content = place.encode()
-    return urlsafe_b64encode(_sum(content, *owner) + content).rstrip(b"=").decode()
+    checksum = crc32(content, _owner_sum(*owner)).to_bytes(_SUM_BYTES, "big")
+    return encode_opaque(checksum + content)
 
 
 def _decode(text: str, kind: str, owner: str, path: tuple[str, ...]) -> str:
@@ -85,7 +95,7 @@ def _decode(text: str, kind: str, owner: str, path: tuple[str, ...]) -> str:
     if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
         raise _malformed(path)
     try:
-        content = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = decode_opaque(text)
         place = content[_SUM_BYTES:].decode()
     except (binascii.Error, UnicodeDecodeError):
         raise _malformed(path) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import strawberry
@@ -19,6 +19,7 @@ def field(
     graphql_type: Any = None,
     name: str | None = None,
     reads: tuple[str, ...] | None = None,
+    metadata: Mapping[Any, Any] | None = None,
 ) -> Callable[[ResolverT], ResolverT]:
     """Makes a static method the resolver of a field.
 
@@ -30,7 +31,7 @@ def field(
         description=description,
         graphql_type=graphql_type,
         name=name,
-        metadata=None if reads is None else {READS: reads},
+        metadata={**(metadata or {}), **({} if reads is None else {READS: reads})},
     )
     return decorate
 

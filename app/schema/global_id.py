@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TypeAlias, TypeVar
 
 from app.model.errors import InvalidInput
 from app.model.identifiers import AgentId, MessageId, ProfileId, Sequence, SessionId, UserId
 from app.model.message import Message
 from app.model.session import Agent, Profile, Session, User
+from app.schema.opaque_text import decode_opaque, encode_opaque
 
 Identified: TypeAlias = Session | Message | User | Agent | Profile
 
@@ -25,14 +25,14 @@ NodeId: TypeAlias = tuple[type[Identified], "SessionId | MessageId | UserId | Ag
 MOST_CHARACTERS = 4_096
 """No id is longer than this; a longer text is not even looked at."""
 
-_LETTERS: dict[type[Identified], str] = {
-    Session: "S",
-    Message: "M",
-    User: "U",
-    Agent: "A",
-    Profile: "P",
+_LETTERS: dict[type[Identified], bytes] = {
+    Session: b"S",
+    Message: b"M",
+    User: b"U",
+    Agent: b"A",
+    Profile: b"P",
 }
-_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+_KINDS = {letter.decode(): kind for kind, letter in _LETTERS.items()}
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -41,19 +41,19 @@ IdT = TypeVar("IdT", SessionId, UserId, AgentId, ProfileId)
 
 def encode_session_id(session_id: SessionId) -> str:
     """Returns the id of a session."""
-    return _encode("S" + session_id)
+    return encode_opaque(b"S" + session_id.encode())
 
 
 def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the id of a message."""
-    return _encode(f"M{sequence}.{session_id}")
+    return encode_opaque(b"M%d.%b" % (sequence, session_id.encode()))
 
 
 def encode_global_id(node: Identified) -> str:
     """Returns the id of a thing."""
     if isinstance(node, Message):
-        return encode_message_id(node.session_id, node.sequence)
-    return _encode(_LETTERS[type(node)] + node.id)
+        return encode_opaque(b"M%d.%b" % (node.sequence, node.session_id.encode()))
+    return encode_opaque(_LETTERS[type(node)] + node.id.encode())
 
 
 def decode_global_id(text: str, path: tuple[str, ...] = ("id",)) -> NodeId:
@@ -99,19 +99,15 @@ def _decode_as(expected: type[Identified], text: str, path: tuple[str, ...]) -> 
     return identity
 
 
-def _encode(text: str) -> str:
-    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-
-
 def _decode(text: str) -> str | None:
     """Returns the text that encodes to this very id; None where there is none."""
     if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
         return None
     try:
-        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        decoded = decode_opaque(text)
+        return decoded.decode() if encode_opaque(decoded) == text else None
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return decoded if _encode(decoded) == text else None
 
 
 def _malformed(path: tuple[str, ...]) -> InvalidInput:

@@ -11,7 +11,7 @@ from app.model import session as sessions
 from app.model.message import MessageRole, MessageStatus
 from app.model.paging import Page
 from app.model.timestamps import Timestamp
-from app.schema.connection import PageInfo
+from app.schema.connection import PageEnds, PageInfo
 from app.schema.context import Info
 from app.schema.cursors import encode_message_cursor
 from app.schema.directory import Agent, User
@@ -106,7 +106,7 @@ class MessageEdge:
     @staticmethod
     def cursor(message: strawberry.Parent[messages.Message]) -> str:
         """Returns the message's cursor."""
-        return encode_message_cursor(message.session_id, message.sequence)
+        return message_cursor(message)
 
     @field(graphql_type=Message, description="The message.")
     @staticmethod
@@ -121,17 +121,13 @@ class MessageConnection:
 
     items: list[MessageEdge] = strawberry.field(name="edges", description="The messages.")
 
-    @field(description="Where the page stands.")
+    @field(graphql_type=PageInfo, description="Where the page stands.")
     @staticmethod
-    def page_info(page: strawberry.Parent[Page[messages.Message]]) -> PageInfo:
-        """Returns the flags and the cursors of both ends."""
-        cursors = [
-            encode_message_cursor(message.session_id, message.sequence)
-            for message in (page.items[:1] + page.items[-1:])
-        ]
-        return PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        )
+    def page_info(page: strawberry.Parent[Page[messages.Message]]) -> PageEnds[messages.Message]:
+        """Returns the page with its cursors."""
+        return PageEnds(page, message_cursor)
+
+
+def message_cursor(message: messages.Message) -> str:
+    """Returns the cursor of a message in its session's messages."""
+    return encode_message_cursor(message.session_id, message.sequence)

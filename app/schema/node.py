@@ -15,15 +15,16 @@ class Node:
     """The `Node` interface. The objects behind it are the model's own."""
 
     @field(
+        graphql_type=strawberry.ID,
         description=(
             "The thing's id: opaque, safe in a URL, and always the same text for the same thing."
         ),
         reads=(),
     )
     @staticmethod
-    def id(node: strawberry.Parent[Identified]) -> strawberry.ID:
+    def id(node: strawberry.Parent[Identified]) -> str:
         """Returns the global id."""
-        return strawberry.ID(encode_global_id(node))
+        return encode_global_id(node)
 
     @classmethod
     def resolve_type(cls, node: object, *_: Any) -> str:

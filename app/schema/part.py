@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 import strawberry
 
+from app.execution.hints import PLACE_IN_LIST
 from app.model import parts as model
 from app.schema.context import Info
 from app.schema.field import field
@@ -26,7 +27,7 @@ and the encoder of responses gives up at 254 levels, which a response's own leve
 class MessagePart:
     """The `MessagePart` interface. The objects behind it are the model's own."""
 
-    @field(description="The part's place in its message, from 0.")
+    @field(description="The part's place in its message, from 0.", metadata=PLACE_IN_LIST)
     @staticmethod
     def index(info: Info) -> int:
         """Returns the place in the list that is being answered: parts don't know their own."""

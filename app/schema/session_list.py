@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import strawberry
+from msgspec import Struct
 
 from app.model import session as model
 from app.model.errors import InvalidInput
@@ -19,7 +18,7 @@ from app.model.paging import (
 from app.model.timestamps import Timestamp
 from app.rules.paging import choose_window
 from app.rules.text import check_text
-from app.schema.connection import PageInfo
+from app.schema.connection import PageEnds, PageInfo
 from app.schema.context import Info
 from app.schema.cursors import decode_session_cursor, encode_session_cursor
 from app.schema.enums import OrderDirection
@@ -29,8 +28,7 @@ from app.schema.selection import fields_of_edges
 from app.schema.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class SessionOrder:
+class SessionOrder(Struct, frozen=True):
     """An order of sessions."""
 
     field: SessionOrderField = SessionOrderField.LAST_ACTIVITY
@@ -40,16 +38,14 @@ class SessionOrder:
 NEWEST_FIRST = SessionOrder()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedSession:
+class OrderedSession(Struct, frozen=True):
     """A session in an order: what an edge is made from."""
 
     session: model.Session
     order: SessionOrder = NEWEST_FIRST
 
 
-@dataclass(frozen=True, slots=True)
-class SessionList:
+class SessionList(Struct, frozen=True):
     """A page of sessions in an order: what a connection is made from."""
 
     page: Page[model.Session]
@@ -130,17 +126,12 @@ class SessionConnection:
         order = sessions.order
         return [OrderedSession(session, order) for session in sessions.page.items]
 
-    @field(description="Where the page stands.")
+    @field(graphql_type=PageInfo, description="Where the page stands.")
     @staticmethod
-    def page_info(sessions: strawberry.Parent[SessionList]) -> PageInfo:
-        """Returns the flags and the cursors of both ends."""
-        page = sessions.page
-        return PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=_cursor(page.items[0], sessions.order) if page.items else None,
-            end_cursor=_cursor(page.items[-1], sessions.order) if page.items else None,
-        )
+    def page_info(sessions: strawberry.Parent[SessionList]) -> PageEnds[model.Session]:
+        """Returns the page with its cursors, which depend on the order."""
+        order = sessions.order
+        return PageEnds(sessions.page, lambda session: _cursor(session, order))
 
 
 async def list_sessions(

@@ -25,7 +25,8 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
-from app.execution.compiled import values
+from app.execution.compiled import lists, values
+from app.execution.compiled.by_type import CompletionByType
 from app.execution.compiled.info import LazyInfo
 from app.execution.compiled.job import Job
 from app.execution.compiled.kinds import KINDS
@@ -43,8 +44,10 @@ SHARED: dict[str, Any] = {
     "K": KINDS,
     "failed": values.field_failed,
     "leaf": values.complete_leaf,
-    "judged": values.judged,
+    "item_failed": lists.item_failed,
+    "list_failed": lists.list_failed,
     "place": values.place_jobs,
+    "place_items": lists.place_jobs,
     "value": values.complete_value,
 }
 
@@ -156,21 +159,25 @@ class PlanCompiler:
         named: Any = get_nullable_type(type_)
         if is_list_type(named):
             position.item = self._position(field, named.of_type)
-            position.plain = values.list_values(position, position.item)
+            position.plain = lists.list_values(position, position.item)
         elif is_leaf_type(named):
             position.plain = values.leaf_values(position, named)
         elif is_abstract_type(named):
             possible = {
-                object_type.name: values.object_values(
-                    position, self._selected(object_type, field.details)
-                )
+                object_type.name: self._selected(object_type, field.details)
                 for object_type in self._schema.get_possible_types(named)
             }
-            position.plain = values.abstract_values(position, named, possible)
+            position.possible, position.resolve_type = possible, named.resolve_type
+            position.plain = values.abstract_values(
+                position,
+                named,
+                {name: values.object_values(position, plan) for name, plan in possible.items()},
+            )
         else:
             position.object = self._selected(named, field.details)
             position.plain = values.object_values(position, position.object)
         position.complete = values.checked(position, position.plain)
+        position.by_type = CompletionByType(position)
         return position
 
 

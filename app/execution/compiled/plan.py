@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -147,12 +147,25 @@ class FieldPlan:
 class Position:
     """A place that a value is completed for: a field, or an item of its list."""
 
-    __slots__ = ("complete", "field", "item", "nullable", "object", "plain", "type")
+    __slots__ = (
+        "by_type",
+        "complete",
+        "field",
+        "item",
+        "nullable",
+        "object",
+        "plain",
+        "possible",
+        "resolve_type",
+        "type",
+    )
 
     complete: Complete
     """From any value that is not awaitable."""
     plain: Complete
     """From a value that is neither awaitable nor null nor an exception."""
+    by_type: Mapping[type, Complete]
+    """From any value, by its type."""
 
     def __init__(self, field: FieldPlan, type_: GraphQLOutputType, nullable: bool) -> None:
         self.field = field
@@ -160,3 +173,7 @@ class Position:
         self.nullable = nullable
         self.item: Position | None = None
         self.object: ObjectPlan | None = None
+        """Of an object type."""
+        self.possible: Mapping[str, ObjectPlan] | None = None
+        """Of an abstract type, by the names of its object types."""
+        self.resolve_type: Callable[..., Any] | None = None

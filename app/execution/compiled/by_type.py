@@ -1,0 +1,61 @@
+"""What completes a value at a place, looked up by the value's type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from app.execution.compiled.class_tests import names_class, tested_class
+from app.execution.compiled.kinds import KINDS, PLAIN
+from app.execution.compiled.values import complete_value
+
+if TYPE_CHECKING:
+    from app.execution.compiled.job import Complete
+    from app.execution.compiled.paths import LinkedPath
+    from app.execution.compiled.plan import ObjectPlan, Position
+    from app.execution.compiled.run import CompiledRun
+
+KEPT_TYPES: Final = 200
+"""Types are kept alive by the table, so a place that meets types without end empties it."""
+
+
+class CompletionByType(dict[type, "Complete"]):
+    """The completion of each type of value met so far at one place.
+
+    Where a value's type decides the object type, it is the generated function itself.
+    """
+
+    __slots__ = ("_position",)
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self._position = position
+
+    def __missing__(self, type_: type[Any]) -> Complete:
+        if len(self) >= KEPT_TYPES:
+            self.clear()
+        complete = self[type_] = _completion(self._position, type_)
+        return complete
+
+
+def _completion(position: Position, type_: type[Any]) -> Complete:
+    if KINDS[type_] == PLAIN:
+        plan = _certain_plan(position, type_)
+        return position.plain if plan is None else plan.build
+
+    def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
+        return complete_value(run, position, value, path)
+
+    return complete
+
+
+def _certain_plan(position: Position, type_: type[Any]) -> ObjectPlan | None:
+    """Returns the plan of all values of a type, None where each has to be asked."""
+    plan = position.object
+    if position.possible is not None:
+        if position.resolve_type is None or not names_class(position.resolve_type):
+            return None
+        plan = position.possible.get(type_.__name__)
+    if plan is None or plan.type.is_type_of is None:
+        return plan
+    tested = tested_class(plan.type.is_type_of)
+    return plan if tested is not None and issubclass(type_, tested) else None
