@@ -82,6 +82,14 @@ def _findings(
             f"log{_messages(lost)} to damage of s/{shard_of(name)}/{name}.jsonl",
             _RESTORE,
         )
+    elif replayed.stray:
+        yield Finding(
+            Severity.WARNING,
+            "STRAY_BYTES",
+            f"s/{shard_of(name)}/{name}.jsonl has {replayed.stray} bytes that are no records of "
+            f"session {session_id}, or copies of some; none of its records is missing",
+            "They are passed over. Look for what wrote them: a failing disk, or another program.",
+        )
     if replayed.cut is not None:
         yield Finding(
             Severity.WARNING,

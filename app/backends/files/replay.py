@@ -37,7 +37,8 @@ class Unreadable(Exception):
 
 @dataclass(slots=True)
 class Replayed:
-    """What a session's files hold. `cut` is where what was never acknowledged begins."""
+    """What a session's files hold. `cut` is where what was never acknowledged begins, `stray`
+    counts the bytes before it that are no records, or copies of records."""
 
     draft: Draft
     fingerprint: Fingerprint
@@ -47,6 +48,7 @@ class Replayed:
     last: int = 0
     last_crc: str = ""
     cut: int | None = None
+    stray: int = 0
     newer: list[tuple[Entry, int]] = field(default_factory=list)
     missing: list[tuple[int, int]] = field(default_factory=list)
     missing_messages: list[tuple[int, int]] = field(default_factory=list)
@@ -186,6 +188,7 @@ class _Walk:
         """Takes in the records of a sealed segment that the next one does not begin with."""
         for piece in segment.pieces():
             if piece.stamp is None:
+                self.replayed.stray += len(piece.content)
                 continue
             if piece.stamp.number >= following:
                 break
@@ -194,20 +197,31 @@ class _Walk:
     def walk_active(self, segment: Segment) -> None:
         """Takes in the active file's records, up to where it was never acknowledged."""
         broken_at: int | None = None
+        stray = 0
         for piece in segment.pieces():
             stamp = piece.stamp
             if stamp is None:
                 broken_at = piece.offset if broken_at is None else broken_at
+                stray += len(piece.content)
                 continue
             faulty = broken_at is not None or stamp.number > self._last + 1
             if faulty and self._last + 1 > self._durable_of(segment):
-                self._cut(piece.offset if broken_at is None else broken_at)
-                return
+                if stamp.number <= self._last:
+                    # A copy of what is known already tells nothing of what the damage took.
+                    stray += len(piece.content)
+                    continue
+                if not self._is_next(piece, stamp):
+                    self._cut(piece.offset if broken_at is None else broken_at)
+                    return
             broken_at = None
-            self._take(piece, stamp, remember=True)
+            if not self._take(piece, stamp, remember=True):
+                stray += len(piece.content)
+            self.replayed.stray += stray
+            stray = 0
         if broken_at is not None and self._last + 1 > self._durable_of(segment):
             self._cut(broken_at)
             return
+        self.replayed.stray += stray
         if self._commit and self._begun() > self._durable_of(segment):
             self._cut(self._commit[0][0].offset)
             return
@@ -215,6 +229,12 @@ class _Walk:
         if self._last < self._known_revision:
             self._miss(self._last + 1, self._known_revision)
             self._last = self._known_revision
+
+    def _is_next(self, piece: Piece, stamp: Stamp) -> bool:
+        """Answers whether a record goes on from the last one, so that none is between them."""
+        session_id = self.replayed.draft.session.id
+        entry = entry_of(fields_of(piece.content), stamp.number, session_id)
+        return entry.event is not None and stamp.number == self._last + 1
 
     def _durable_of(self, segment: Segment) -> int:
         if self._durable is None:
@@ -233,12 +253,12 @@ class _Walk:
         """Returns the number that the commit begins with whose end has not been met."""
         return self._commit[0][1].number
 
-    def _take(self, piece: Piece, stamp: Stamp, *, remember: bool = False) -> None:
+    def _take(self, piece: Piece, stamp: Stamp, *, remember: bool = False) -> bool:
+        """Takes a record in; False for a second copy of one."""
         entry = entry_of(fields_of(piece.content), stamp.number, self.replayed.draft.session.id)
         expected = self._last + 1 if entry.event is not None else self._last
         if stamp.number < expected:
-            # A second copy of a record, which a sealed segment has as well.
-            return
+            return False
         if stamp.number > expected:
             self._settle(remember=remember)
             self._miss(self._last + 1, stamp.number - (entry.event is not None), entry)
@@ -246,6 +266,7 @@ class _Walk:
         self._commit.append((piece, stamp, entry))
         if not stamp.more:
             self._settle(remember=remember)
+        return True
 
     def _settle(self, *, remember: bool) -> None:
         replayed = self.replayed
