@@ -101,6 +101,7 @@ class Executor:
         if isinstance(admitted, Response):
             return admitted
         variables, nodes = admitted
+        self.statistics.begin(prepared.kind)
         return await self._respond(self._run(prepared, variables, context), prepared, nodes)
 
     def _run(
@@ -141,6 +142,7 @@ class Executor:
         if isinstance(admitted, Response):
             return admitted
         variables, nodes = admitted
+        self.statistics.begin(prepared.kind)
         run = Run(self._schema, prepared, variables, context)
         opening = create_source_event_stream(run)
         try:
@@ -178,12 +180,18 @@ class Executor:
         def report_failure(error: Exception) -> None:
             self._errors.report(error, prepared.kind, prepared.operation_name)
 
-        return ResponseStream(
+        def closed() -> None:
+            self.statistics.open_subscriptions -= 1
+
+        stream = ResponseStream(
             source,
             respond=respond,
             respond_to_failure=respond_to_failure,
             report_failure=report_failure,
+            closed=closed,
         )
+        self.statistics.open_subscriptions += 1
+        return stream
 
     def _admit(self, prepared: Prepared, request: Request) -> tuple[VariableValues, int] | Response:
         """Coerces the variables and counts the cost, or refuses the request."""

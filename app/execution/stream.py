@@ -32,11 +32,17 @@ class ResponseStream(AsyncGenerator[Response, None]):
         respond: Callable[[object], Awaitable[Response]],
         respond_to_failure: Callable[[Exception], Response],
         report_failure: Callable[[Exception], None],
+        closed: Callable[[], None] = lambda: None,
     ) -> None:
+        """Takes the source and what to do with its events and failures.
+
+        `closed` is called once, when the source has ended or the stream is closed.
+        """
         self._source: AsyncIterator[object] = aiter(source)
         self._respond = respond
         self._respond_to_failure = respond_to_failure
         self._report_failure = report_failure
+        self._closed = closed
         self._finished = False
 
     def __anext__(self) -> Coroutine[Any, Any, Response]:
@@ -86,6 +92,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
         if self._finished:
             return
         self._finished = True
+        self._closed()
         close: Any = getattr(self._source, "aclose", None)
         if close is None:
             return

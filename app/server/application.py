@@ -11,6 +11,7 @@ from app.server.graphiql_page import GraphiqlPage
 from app.server.health import Health
 from app.server.http import GraphQLEndpoint
 from app.server.lifecycle import LIFECYCLE, Lifecycle
+from app.server.metrics import Metrics
 from app.server.middleware import observe
 from app.server.origins import OriginPolicy
 from app.server.parts import ServerOptions, ServerParts
@@ -38,10 +39,11 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
     origins = OriginPolicy(options)
     page = GraphiqlPage(options.path) if options.graphiql else None
     health = Health(parts, lifecycle)
+    metrics = Metrics(parts.executor.statistics, lifecycle)
     endpoint = GraphQLEndpoint(parts, lifecycle, origins, page)
 
     application = web.Application(
-        client_max_size=options.body_limit, middlewares=[observe(origins, options.path)]
+        client_max_size=options.body_limit, middlewares=[observe(origins, metrics, options.path)]
     )
     application[LIFECYCLE] = lifecycle
     application[OPTIONS] = options
@@ -49,6 +51,7 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
     router.add_route("*", options.path, endpoint.handle)
     router.add_get("/healthz", health.live)
     router.add_get("/readyz", health.ready)
+    router.add_get("/metrics", metrics.handle)
     if page is not None:
         router.add_get("/", redirect_to(options.path))
         router.add_get(options.path + "/assets/{name:.+}", page.asset)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from app.execution.operation import Response
 from app.server.exchange import Exchange
-from app.server.lifecycle import Lifecycle
+from app.server.lifecycle import EVENT_STREAM, Lifecycle
 from app.server.parts import Authenticated, ServerOptions
 
 _COMPLETE = b"event: complete\ndata: \n\n"
@@ -49,7 +49,7 @@ async def stream_subscription(
     if handler is None:
         raise RuntimeError("an event stream is served by a task")
     try:
-        with lifecycle.connection(handler.cancel):
+        with lifecycle.connection(EVENT_STREAM, handler.cancel):
             stream = await _open_stream(request, exchange)
             permitted = asyncio.timeout(_seconds_left(authenticated))
             try:

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 import structlog
 from aiohttp import web
 
+SOCKET = "websocket"
+EVENT_STREAM = "event_stream"
+
 T = TypeVar("T")
 EndConnection = Callable[[], object]
 
@@ -27,7 +30,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.draining = False
         self._mutations: set[asyncio.Task[Any]] = set()
-        self._connections: dict[asyncio.Task[Any], EndConnection] = {}
+        self._connections: dict[asyncio.Task[Any], tuple[str, EndConnection]] = {}
 
     def begin_drain(self) -> None:
         """From here on `/readyz` says no, and new operations are refused."""
@@ -45,16 +48,23 @@ class Lifecycle:
             raise
 
     @contextmanager
-    def connection(self, end: EndConnection) -> Iterator[None]:
+    def connection(self, kind: str, end: EndConnection) -> Iterator[None]:
         """Counts the running task as a long-lived connection; `end` makes it end when stopping."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection is served by a task")
-        self._connections[task] = end
+        self._connections[task] = kind, end
         try:
             yield
         finally:
             del self._connections[task]
+
+    def open_connections(self) -> dict[str, int]:
+        """Returns how many long-lived connections of each kind there are."""
+        counts = dict.fromkeys((SOCKET, EVENT_STREAM), 0)
+        for kind, _ in self._connections.values():
+            counts[kind] += 1
+        return counts
 
     async def drain(self, drain_timeout: float, close_timeout: float) -> None:
         """Finishes mutations and ends connections; returns when none is left.
@@ -64,7 +74,7 @@ class Lifecycle:
         """
         self.begin_drain()
         await _finish(self._mutations, drain_timeout, "mutations")
-        for end in list(self._connections.values()):
+        for _, end in list(self._connections.values()):
             end()
         await _finish(self._connections.keys(), close_timeout, "connections")
 

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from app.server.exchange import Exchange, open_exchange
 from app.server.logging import REQUEST_ID
+from app.server.metrics import Metrics
 from app.server.origins import OriginPolicy
 from app.server.refusal import INTERNAL_ERROR, Refusal
 from app.server.request_log import RequestLog
@@ -24,7 +25,7 @@ CLIENT_CLOSED_REQUEST = 499
 _log = structlog.get_logger("scrollback.server")
 
 
-def observe(origins: OriginPolicy, endpoint: str) -> Middleware:
+def observe(origins: OriginPolicy, metrics: Metrics, endpoint: str) -> Middleware:
     """Returns the middleware. `endpoint` is named to those who ask for a path that is not there."""
     request_log = RequestLog()
 
@@ -40,10 +41,12 @@ def observe(origins: OriginPolicy, endpoint: str) -> Middleware:
                 origins.check_host(request)
             response = await handler(request)
         except asyncio.CancelledError:
+            metrics.count_response(CLIENT_CLOSED_REQUEST)
             request_log.write(request, exchange, CLIENT_CLOSED_REQUEST)
             raise
         except Exception as error:  # noqa: BLE001 - the last stop
             response = _answer_failure(request, exchange, error, endpoint)
+        metrics.count_response(response.status)
         request_log.write(request, exchange, response.status)
         return response
 

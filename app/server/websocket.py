@@ -18,7 +18,7 @@ from app.execution.document import Prepared
 from app.execution.operation import OperationKind, Request, Response
 from app.server.authentication import AuthenticationFailed
 from app.server.exchange import Exchange
-from app.server.lifecycle import Lifecycle
+from app.server.lifecycle import SOCKET, Lifecycle
 from app.server.parts import Authenticated, ServerParts
 from app.server.refusal import INTERNAL_ERROR, Refusal, shutting_down
 from app.server.request_log import milliseconds_since
@@ -98,7 +98,7 @@ class SocketSession:
     async def serve(self) -> None:
         """Converses until the end; then no operation of this socket is left running."""
         ending: CloseSocket | None = None
-        with self._lifecycle.connection(self._stop):
+        with self._lifecycle.connection(SOCKET, self._stop):
             try:
                 ending = await self._converse()
             finally:

@@ -38,8 +38,11 @@ class ExecutionOptions:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counters of one executor since it was made; they only rise."""
+    """Counters of one executor since it was made; all but `open_subscriptions` only rise."""
 
+    operations: dict[str, int] = field(default_factory=dict)
+    """Operations that were run, by kind; a subscription counts once."""
+    open_subscriptions: int = 0
     document_hits: int = 0
     document_misses: int = 0
     plans: int = 0
@@ -49,6 +52,10 @@ class Statistics:
     fallbacks: dict[str, int] = field(default_factory=dict)
     """Runs that went graphql-core's way, by reason: `first run`, `introspection`, `directive`,
     `conditions` or `size`."""
+
+    def begin(self, kind: str) -> None:
+        """Counts an operation that is run."""
+        self.operations[kind] = self.operations.get(kind, 0) + 1
 
     def fall_back(self, reason: str) -> None:
         """Counts a run that goes graphql-core's way."""
