@@ -78,9 +78,11 @@ class Statements:
 async def plans(store: SqlBackend, statements: Statements) -> dict[str, list[str]]:
     explained: dict[str, list[str]] = {}
     with store.engines[2].connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
         for statement, parameters in list(statements.seen):
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            explained[statement] = [str(list(row)[3]) for row in rows]
+            # On the driver itself: parameters come by position and by name.
+            rows = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            explained[statement] = [str(row[3]) for row in rows]
     return explained
 
 

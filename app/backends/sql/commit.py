@@ -102,7 +102,7 @@ def carry_out(dialect: Dialect, connection: Connection, commit: Commit, scope: S
             apply_change(draft, change, scope)
         draft.write()
         committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
-    remember(connection, [(commit, committed)])
+    remember(dialect, connection, [(commit, committed)])
     return committed
 
 

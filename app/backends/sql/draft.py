@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, bindparam, func, insert, select
+from sqlalchemy import Connection, Table, bindparam, func, select
 
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import encode_json, from_session
 from app.backends.sql.tables import agents, events, messages, profiles, users
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence
+from app.model.paging import title_order
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
@@ -59,7 +60,7 @@ class SessionDraft:
         self.first_sequence = 0
         self.added = 0
         self.is_new = session.revision == 0
-        self._before = from_session(session, archived_through=archived_through)
+        self._changed: dict[str, Any] = {}
         self._events: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
         self._named: dict[Table, set[str]] = {users: set(), agents: set(), profiles: set()}
@@ -84,6 +85,15 @@ class SessionDraft:
         """The numbers of the messages that this commit added."""
         return range(self.first_sequence, self.first_sequence + self.added)
 
+    def change(self, **fields: Any) -> None:
+        """Sets fields of the session."""
+        self.session = replace(self.session, **fields)
+        self._changed.update(fields)
+
+    def archive_through(self, sequence: int) -> None:
+        """Moves the border between the archive and the live messages."""
+        self.archived_through = self._changed["archived_through"] = sequence
+
     def record(
         self,
         kind: EventKind,
@@ -94,7 +104,7 @@ class SessionDraft:
     ) -> None:
         """Adds an event, and sets the session's fields that it changed."""
         revision = Revision(self.session.revision + 1)
-        self.session = replace(self.session, revision=revision, updated_at=self.at, **changes)
+        self.change(revision=revision, updated_at=self.at, **changes)
         self._events.append(
             {
                 "session_id": self.session.id,
@@ -132,13 +142,13 @@ class SessionDraft:
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
         if self._messages:
-            self.connection.execute(insert(messages), self._messages)
+            self.dialect.insert(self.connection, messages, self._messages)
             self._messages = []
 
     def write_events(self) -> None:
         """Writes the events recorded so far."""
         if self._events:
-            self.connection.execute(insert(events), self._events)
+            self.dialect.insert(self.connection, events, self._events)
             self._events = []
 
     def recount_last(self) -> dict[str, Any]:
@@ -156,6 +166,15 @@ class SessionDraft:
         total, archived, highest = self.connection.execute(_COUNTS, self.key).one()
         return total, archived, highest
 
+    def changed_columns(self) -> dict[str, Any]:
+        """Returns the columns of the session that were set, by name."""
+        changed = self._changed
+        if "title" in changed:
+            changed["title_order"] = title_order(changed["title"])
+        if "metadata" in changed:
+            changed["metadata"] = encode_json(changed["metadata"])
+        return changed
+
     def write(self) -> None:
         """Writes what is left: the messages, the log, and the changed columns of the session."""
         write_drafts([self])
@@ -170,27 +189,28 @@ def write_drafts(drafts: list[SessionDraft]) -> None:
         ids: set[str] = set().union(*(draft._named[table] for draft in drafts))
         # In one order for everybody, so that no two writers wait for each other.
         dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
-    added = [row for draft in drafts for row in draft._messages]
-    if added:
-        connection.execute(insert(messages), added)
-    log = [row for draft in drafts for row in draft._events]
-    if log:
-        connection.execute(insert(events), log)
+    dialect.insert(connection, messages, [row for draft in drafts for row in draft._messages])
+    dialect.insert(connection, events, [row for draft in drafts for row in draft._events])
     _update_sessions(dialect, connection, drafts)
     for draft in drafts:
-        draft._messages, draft._events = [], []
+        draft._messages, draft._events, draft._changed = [], [], {}
         draft._named = {users: set(), agents: set(), profiles: set()}
 
 
 def _update_sessions(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:
-    """Writes the columns of the sessions that have changed, those of the same ones together."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """Writes the columns of the sessions that were set, those of the same ones together."""
+    alike: dict[tuple[str, ...], list[SessionDraft]] = {}
     for draft in drafts:
-        before = draft._before
-        after = from_session(draft.session, archived_through=draft.archived_through)
-        changed = tuple([name for name, value in after.items() if value != before[name]])
+        changed = draft.changed_columns()
         if changed:
-            alike.setdefault(changed, []).append(after)
-            draft._before = after
-    for names, rows in alike.items():
-        dialect.update_sessions(connection, names, rows)
+            alike.setdefault(tuple(changed), []).append(draft)
+    for names, same in alike.items():
+
+        def whole(same: list[SessionDraft] = same) -> list[dict[str, Any]]:
+            return [
+                from_session(draft.session, archived_through=draft.archived_through)
+                for draft in same
+            ]
+
+        changes = [{**draft._changed, "of": draft.session.id} for draft in same]
+        dialect.update_sessions(connection, names, changes, whole)

@@ -30,19 +30,22 @@ def carry_out_group(
     A refused one leaves nothing of itself. Raises the database's errors that end a transaction,
     after which nothing of the group has been done.
     """
-    if len(work) == 1:
-        return [_carry_out_alone(dialect, connection, *work[0])]
+    runs = [(drafted, list(run)) for drafted, run in groupby(work, key=_is_drafted)]
     outcomes: list[Outcome] = []
-    for drafted, run in groupby(work, key=lambda one: is_drafted(one[0])):
-        works = list(run)
-        together: list[Outcome | None] = [None] * len(works)
-        if drafted and len(works) > 1:
-            together = _carry_out_run(dialect, connection, works)
+    for drafted, run in runs:
+        together: list[Outcome | None] = [None] * len(run)
+        if drafted:
+            together = _carry_out_run(dialect, connection, run, alone=len(runs) == 1)
+        singly = _carry_out_alone if len(work) == 1 else _carry_out_behind_savepoint
         outcomes += [
-            outcome or _carry_out_behind_savepoint(dialect, connection, commit, scope)
-            for outcome, (commit, scope) in zip(together, works, strict=True)
+            outcome or singly(dialect, connection, commit, scope)
+            for outcome, (commit, scope) in zip(together, run, strict=True)
         ]
     return outcomes
+
+
+def _is_drafted(work: Work) -> bool:
+    return is_drafted(work[0])
 
 
 def _carry_out_alone(
@@ -61,17 +64,19 @@ def _carry_out_alone(
 
 
 def _carry_out_run(
-    dialect: Dialect, connection: Connection, run: Sequence[Work]
+    dialect: Dialect, connection: Connection, run: Sequence[Work], *, alone: bool
 ) -> list[Outcome | None]:
-    savepoint = connection.begin_nested()
+    """Carries drafted commits out together; `alone` says that the transaction has no others."""
+    savepoint = None if alone else connection.begin_nested()
     try:
         outcomes = carry_out_together(dialect, connection, run, wait=True)
     except DBAPIError as error:
         if dialect.failure(error) is not Failure.INVALID:
             raise
-        savepoint.rollback()
+        (savepoint or connection).rollback()
         return [None] * len(run)
-    savepoint.commit()
+    if savepoint is not None:
+        savepoint.commit()
     return outcomes
 
 

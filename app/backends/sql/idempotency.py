@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, select
 
 from app.backends.protocol import Scope
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import (
     IDEMPOTENCY_COLUMNS,
     SESSION_COLUMNS,
@@ -91,15 +92,16 @@ def to_record(commit: Commit, idempotency: Idempotency, committed: Committed) ->
     )
 
 
-def remember(connection: Connection, results: Sequence[tuple[Commit, Committed]]) -> None:
+def remember(
+    dialect: Dialect, connection: Connection, results: Sequence[tuple[Commit, Committed]]
+) -> None:
     """Writes down the attempts among these."""
     rows = [
         from_idempotency_record(to_record(commit, commit.idempotency, committed))
         for commit, committed in results
         if commit.idempotency is not None
     ]
-    if rows:
-        connection.execute(insert(idempotency_keys), rows)
+    dialect.insert(connection, idempotency_keys, rows)
 
 
 def _present_state(

@@ -95,9 +95,8 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
         )
     )
     draft.affected += total
-    draft.archived_through = min(archived_through, highest)
-    draft.session = replace(
-        draft.session,
+    draft.archive_through(min(archived_through, highest))
+    draft.change(
         revision=Revision(revision + total),
         last_sequence=Sequence(highest),
         message_count=total,
@@ -195,7 +194,7 @@ def archive_messages(draft: SessionDraft, through: Sequence) -> None:
     if not archived:
         return
     draft.affected += archived
-    draft.archived_through = through
+    draft.archive_through(through)
     draft.record(
         EventKind.MESSAGES_ARCHIVED,
         data={"through": through, "count": archived},

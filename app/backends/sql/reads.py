@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Engine
@@ -46,7 +46,7 @@ class EngineReads:
         """The engine is whose it was."""
 
 
-def announce(engine: Engine, text: str, values: Sequence[Any]) -> None:
+def announce(engine: Engine, text: str, values: Sequence[Any] | Mapping[str, Any]) -> None:
     """Tells those who listen to an engine's statements of one that its driver ran directly."""
     for listener in engine.dispatch.before_cursor_execute:
         listener(None, None, text, values, None, False)

@@ -70,7 +70,7 @@ def carry_out_together(
             continue
         session.places.append(place)
     write_drafts([session.draft for session in sessions.values()])
-    remember(connection, [one for session in sessions.values() for one in session.fresh])
+    remember(dialect, connection, [one for session in sessions.values() for one in session.fresh])
     for session in sessions.values():
         for place, outcome in zip(session.places, session.outcomes, strict=True):
             outcomes[place] = outcome
@@ -122,10 +122,10 @@ def _lock(
     dialect: Dialect, connection: Connection, work: Sequence[Work], *, wait: bool
 ) -> dict[SessionId, _Locked]:
     asked = list({(commit.session_id, scope.owner): None for commit, scope in work})
-    statement, parameters = dialect.lock_sessions(asked, wait=wait)
+    query = dialect.lock_sessions(asked, wait=wait)
     starts = {commit.session_id: commit.at for commit, _ in reversed(work)}
     locked: dict[SessionId, _Locked] = {}
-    for owner, *state, archived_through in connection.execute(statement, parameters):
+    for owner, *state, archived_through in dialect.fetch(connection, query):
         session = to_session(state)
         held = locked.get(session.id)
         if held is None:
@@ -145,6 +145,6 @@ def _used_keys(
     }
     if not keys:
         return {}
-    statement, parameters = dialect.find_attempts(sorted(keys))
-    records = map(to_idempotency_record, connection.execute(statement, parameters))
+    query = dialect.find_attempts(sorted(keys))
+    records = map(to_idempotency_record, dialect.fetch(connection, query))
     return {(record.session_id, record.idempotency.key): record for record in records}

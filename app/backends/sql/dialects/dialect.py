@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
 from functools import lru_cache
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     func,
+    insert,
     tuple_,
     update,
 )
@@ -112,7 +113,8 @@ def columns(names: Iterable[Column[Any]], alias: str, wanted: frozenset[str] | N
 
 
 @lru_cache(maxsize=256)
-def _update_sessions(names: tuple[str, ...]) -> Update:
+def update_sessions_by_id(names: tuple[str, ...]) -> Update:
+    """Returns the statement that sets these columns of the session `of`."""
     assignments: dict[str, Any] = {name: bindparam(name) for name in names}
     return update(sessions).where(sessions.c.id == bindparam("of")).values(assignments)
 
@@ -199,12 +201,28 @@ class Dialect(ABC):
         Rows: `IDEMPOTENCY_COLUMNS`. Served by the primary key.
         """
 
+    def fetch(self, connection: Connection, query: Bound) -> Iterable[Sequence[Any]]:
+        """Returns the rows of a statement that a commit reads with."""
+        return connection.execute(*query)
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds rows, each with a value for every column."""
+        if rows:
+            connection.execute(insert(table), rows)
+
     def update_sessions(
-        self, connection: Connection, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+        self,
+        connection: Connection,
+        names: tuple[str, ...],
+        changes: Sequence[dict[str, Any]],
+        whole: Callable[[], Sequence[dict[str, Any]]],
     ) -> None:
-        """Sets these columns of sessions that are there to what their whole rows hold."""
-        changed = [{"of": row["id"], **{name: row[name] for name in names}} for row in rows]
-        connection.execute(_update_sessions(names), changed)
+        """Sets these columns of sessions that are there.
+
+        `changes` hold the columns by name and the session's id as `of`; `whole` returns the rows
+        as they are afterwards, for those who need them whole.
+        """
+        connection.execute(update_sessions_by_id(names), changes)
 
     def past(
         self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool

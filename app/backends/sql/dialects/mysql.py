@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
@@ -177,13 +177,17 @@ class MysqlDialect(ServerDialect):
         return _joined(_find_attempts(self._collation), keys, None)
 
     def update_sessions(
-        self, connection: Connection, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+        self,
+        connection: Connection,
+        names: tuple[str, ...],
+        changes: Sequence[dict[str, Any]],
+        whole: Callable[[], Sequence[dict[str, Any]]],
     ) -> None:
         # An UPDATE is sent for each row, this is one for all: the rows are there, and locked.
-        if len(rows) == 1:
-            super().update_sessions(connection, names, rows)
+        if len(changes) == 1:
+            super().update_sessions(connection, names, changes, whole)
         else:
-            connection.execute(self.insert_or_update(sessions, *names), rows)
+            connection.execute(self.insert_or_update(sessions, *names), whole())
 
     def past(
         self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool

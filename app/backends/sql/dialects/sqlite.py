@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding, Severity
-from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Dialect, Failure, columns
+from app.backends.sql.dialects.dialect import (
+    NO_BOUND,
+    Bound,
+    Dialect,
+    Failure,
+    columns,
+    update_sessions_by_id,
+)
+from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
     IDEMPOTENCY_COLUMNS,
@@ -54,6 +62,9 @@ class SqliteDialect(Dialect):
     name = "sqlite"
     transactional_ddl = True
     driver_errors = (sqlite3.Error,)
+
+    def __init__(self) -> None:
+        self._writes = SqliteWrites()
 
     def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:
         given = func.json_each(bindparam("ids", type_=Text)).table_valued("value", name="r")
@@ -89,6 +100,21 @@ class SqliteDialect(Dialect):
 
     def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
         return _bound(_FIND_ATTEMPTS, keys, None)
+
+    def fetch(self, connection: Connection, query: Bound) -> Iterable[Sequence[Any]]:
+        return self._writes.fetch(connection, query)
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        self._writes.insert(connection, table, rows)
+
+    def update_sessions(
+        self,
+        connection: Connection,
+        names: tuple[str, ...],
+        changes: Sequence[dict[str, Any]],
+        whole: Callable[[], Sequence[dict[str, Any]]],
+    ) -> None:
+        self._writes.run(connection, update_sessions_by_id(names), changes)
 
     def insert_missing(self, table: Table) -> Executable:
         return insert(table).on_conflict_do_nothing()
