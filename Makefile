@@ -9,14 +9,14 @@ INSTALLED_FOR_TESTS := .venv/.installed-for-tests
 GRAPHIQL := app/server/graphiql/dist/.built
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: serve test check unit clients torture bench schema clean
+.PHONY: serve test check unit clients torture bench regression schema clean
 
 ## Serve on 127.0.0.1:8000 with GraphiQL, on SQLite; SERVE_FLAGS go to `scrollback serve`.
 serve: $(INSTALLED) $(GRAPHIQL)
 	$(BIN)/scrollback serve $(SERVE_FLAGS)
 
-## Style, types, layers, then every test; TEST_FLAGS go to pytest.
-test: check unit
+## Style, types, layers, every test, and how fast it is; TEST_FLAGS go to pytest.
+test: check unit regression
 
 check: $(INSTALLED_FOR_TESTS)
 	$(BIN)/ruff check .
@@ -46,6 +46,12 @@ torture: $(INSTALLED_FOR_TESTS)
 ## The measurements of docs/benchmarks.md.
 bench: $(INSTALLED_FOR_TESTS)
 	$(BIN)/python -m benchmarks
+
+# Shows each ratio to the limit beside what it was. It judges nothing: half a minute on a machine
+# that does other work is no measurement, but a collapse is plain to see.
+regression: $(INSTALLED_FOR_TESTS)
+	$(BIN)/python -m benchmarks --quick --stores sqlite --no-plain --no-stages \
+	    --against benchmarks/baseline.json
 
 ## Writes schema.graphql anew after a change of app/schema.
 schema: $(INSTALLED)

@@ -33,7 +33,7 @@ class Limit:
             "query NestedList": self.nested_list,
             "query Find": self.find,
             "query Some": self.some,
-            "query Back": self.page,
+            "query Back": self.back,
         }
 
     async def session_list(self, _: dict[str, Any]) -> Any:
@@ -68,13 +68,21 @@ class Limit:
         messages = self._connection(session, rows, 50)
         return {"session": {"id": variables["session"], "title": title, "messages": messages}}
 
+    async def back(self, variables: dict[str, Any]) -> Any:
+        """Goes a hundred messages back."""
+        session, before = _session(variables["session"]), variables["before"]
+        rows = await self._store.messages(session, 2**62 if before is None else int(before), 100)
+        return {"session": {"messages": {"pageInfo": {"startCursor": str(rows[-1][0])}}}}
+
     async def nested_list(self, _: dict[str, Any]) -> Any:
         """Q4."""
         edges = []
         sessions = (await self._store.newest_sessions(21))[:20]
         newest = await self._store.newest_messages([row[0] for row in sessions], 21)
         for session, title, *_rest in sessions:
-            messages = self._connection(session, newest[session], 20)
+            rows = newest[session]
+            more = {"hasPreviousPage": len(rows) > 20}
+            messages = {"edges": _edges(session, rows, 20), "pageInfo": more}
             node = {"id": _id(session), "title": title, "messages": messages}
             edges.append({"node": node})
         return {"sessions": {"edges": edges}}
@@ -107,9 +115,8 @@ class Limit:
 
     def _connection(self, session: str, rows: Sequence[Row], size: int) -> dict[str, Any]:
         kept = rows[:size][::-1]
-        edges = [_edge(session, row) for row in kept]
         return {
-            "edges": edges,
+            "edges": _edges(session, rows, size),
             "pageInfo": {
                 "hasPreviousPage": len(rows) > size,
                 "hasNextPage": False,
@@ -117,6 +124,10 @@ class Limit:
                 "endCursor": str(kept[-1][0]) if kept else None,
             },
         }
+
+
+def _edges(session: str, rows: Sequence[Row], size: int) -> list[dict[str, Any]]:
+    return [_edge(session, row) for row in rows[:size][::-1]]
 
 
 def _edge(session: str, row: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class LimitStore(Protocol):
         ...
 
     async def some(self, count: int) -> list[str]:
-        """Returns the first sessions by title."""
+        """Returns the last sessions by title."""
         ...
 
     async def messages(self, session: str, before: int, count: int) -> Sequence[Row]:
@@ -91,7 +91,7 @@ class SqliteStore:
 
     async def some(self, count: int) -> list[str]:
         rows = self._reading.execute(
-            "SELECT id FROM sessions ORDER BY title_order, id LIMIT ?", (count,)
+            "SELECT id FROM sessions ORDER BY title_order DESC, id DESC LIMIT ?", (count,)
         )
         return [row[0] for row in rows]
 
@@ -167,7 +167,7 @@ class PostgresqlStore:
 
     async def some(self, count: int) -> list[str]:
         rows = await self._pool.fetch(
-            "SELECT id FROM sessions ORDER BY title_order, id LIMIT $1", count
+            "SELECT id FROM sessions ORDER BY title_order DESC, id DESC LIMIT $1", count
         )
         return [row[0] for row in rows]
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from rich.console import Console
+from sqlalchemy import make_url
 
 from app.backends.open import open_backend
 from benchmarks.dataset import records
@@ -54,7 +54,7 @@ async def postgresql_store(server: str, size: Size, console: Console) -> AsyncIt
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f"CREATE DATABASE {name}")
-        url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        url = make_url(server).set(database=name).render_as_string(hide_password=False)
         try:
             await _build(url, size, console)
             analyzing = await asyncpg.connect(url)
@@ -70,8 +70,10 @@ async def postgresql_store(server: str, size: Size, console: Console) -> AsyncIt
 async def _build(url: str, size: Size, console: Console) -> None:
     started = time.perf_counter()
     backend = await open_backend(url)
-    loaded = await backend.load(records(size.sessions, size.messages, size.long))
-    await backend.close()
+    try:
+        loaded = await backend.load(records(size.sessions, size.messages, size.long))
+    finally:
+        await backend.close()
     console.print(
         f"built {loaded.sessions:,} sessions with {loaded.messages:,} messages "
         f"in {time.perf_counter() - started:.1f} s"
