@@ -15,6 +15,8 @@ from app.model.parts import (
     ImagePart,
     OtherPart,
     Part,
+    ReasoningPart,
+    TextPart,
     ToolCallPart,
     ToolResultPart,
 )
@@ -81,12 +83,13 @@ def _check_part(part: Part, path: Path, limits: Limits) -> int:
     """Returns the size of a part in bytes."""
     if isinstance(part, OtherPart):
         return _check_other_part(part, (*path, "other"), limits)
-    path = (*path, _INPUT_NAMES[type(part).__name__])
+    input_name, names = _INPUT_NAMES[type(part)]
+    path = (*path, input_name)
     size = 0
-    for field in fields(part):
-        value = getattr(part, field.name)
+    for name, field_name in names:
+        value = getattr(part, name)
         if isinstance(value, str):
-            size += check_text(value, (*path, _camel_case(field.name)))
+            size += check_text(value, (*path, field_name))
     if isinstance(part, (ImagePart, AudioPart, FilePart)):
         if not part.url.lower().startswith(ADDRESS_SCHEMES):
             raise InvalidInput("An address starts with https:, http: or data:.", (*path, "url"))
@@ -118,12 +121,16 @@ def _camel_case(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-_INPUT_NAMES = {
-    "TextPart": "text",
-    "ReasoningPart": "reasoning",
-    "ImagePart": "image",
-    "AudioPart": "audio",
-    "FilePart": "file",
-    "ToolCallPart": "toolCall",
-    "ToolResultPart": "toolResult",
+_INPUT_NAMES: dict[type[Part], tuple[str, tuple[tuple[str, str], ...]]] = {
+    kind: (name, tuple((field.name, _camel_case(field.name)) for field in fields(kind)))
+    for kind, name in (
+        (TextPart, "text"),
+        (ReasoningPart, "reasoning"),
+        (ImagePart, "image"),
+        (AudioPart, "audio"),
+        (FilePart, "file"),
+        (ToolCallPart, "toolCall"),
+        (ToolResultPart, "toolResult"),
+    )
 }
+"""What a client calls each kind of part, and the fields of it."""

@@ -23,6 +23,8 @@ def check_text(text: str, path: Path) -> int:
     """Returns the size of the text in bytes of UTF-8. InvalidInput for what can't be kept."""
     if "\x00" in text:
         raise InvalidInput("Text can't hold the character U+0000.", path)
+    if text.isascii():
+        return len(text)
     try:
         return len(text.encode())
     except UnicodeEncodeError:
