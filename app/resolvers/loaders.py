@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from app.backends.protocol import Found
+from app.model.errors import NotFound
 from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, SessionKey, UserId
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
@@ -15,7 +16,6 @@ from app.model.session import Agent, Profile, Session, User
 from app.resolvers.scopes import read_scope
 from app.resolvers.services import Services
 from app.rules.caller import Caller
-
 
 async def load_sessions(
     services: Services, caller: Caller, ids: Collection[SessionId]
@@ -48,8 +48,16 @@ async def load_messages(
 async def load_message_pages(
     services: Services, caller: Caller, requests: Collection[MessagePageRequest]
 ) -> Found[MessagePageRequest, Page[Message]]:
-    """Answers pages of sessions' messages."""
-    return await services.backend.page_messages(requests, read_scope(caller))
+    """Answers pages of sessions' messages, NotFound for those of a session that is gone."""
+    found = await services.backend.page_messages(requests, read_scope(caller))
+    if len(found) == len(requests):
+        return found
+    gone = {
+        request: NotFound("The session has been deleted since.")
+        for request in requests
+        if request not in found
+    }
+    return {**found, **gone}
 
 
 async def load_users(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -36,17 +37,19 @@ class Sender:
         graphql_type=User | None, description="The person. Null where it is not you or not known."
     )
     @staticmethod
-    async def user(sender: strawberry.Parent[messages.Sender], info: Info) -> sessions.User | None:
+    def user(
+        sender: strawberry.Parent[messages.Sender], info: Info
+    ) -> Future[sessions.User | None] | None:
         """Loads the user."""
-        return await info.context.users.load(sender.user_id) if sender.user_id else None
+        return info.context.users.load(sender.user_id) if sender.user_id else None
 
     @field(graphql_type=Agent | None, description="The agent.")
     @staticmethod
-    async def agent(
+    def agent(
         sender: strawberry.Parent[messages.Sender], info: Info
-    ) -> sessions.Agent | None:
+    ) -> Future[sessions.Agent | None] | None:
         """Loads the agent."""
-        return await info.context.agents.load(sender.agent_id) if sender.agent_id else None
+        return info.context.agents.load(sender.agent_id) if sender.agent_id else None
 
 
 @strawberry.type(description="Something that was said in a session.")
@@ -86,11 +89,11 @@ class Message(Node):
         reads=(),
     )
     @staticmethod
-    async def session(
+    def session(
         message: strawberry.Parent[messages.Message], info: Info
-    ) -> sessions.Session | None:
+    ) -> Future[sessions.Session | None]:
         """Loads the session."""
-        return await info.context.sessions.load(message.session_id)
+        return info.context.sessions.load(message.session_id)
 
     @classmethod
     def is_type_of(cls, node: object, _info: Any) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 
-from app.model.errors import InvalidInput, NotFound
+from app.model.errors import InvalidInput
 from app.model.identifiers import Sequence, SessionId
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, Window
@@ -16,7 +17,7 @@ from app.schema.global_id import decode_message_id
 from app.schema.selection import fields_of_edges
 
 
-async def load_messages(
+def load_messages(
     info: Info,
     session_id: SessionId,
     scope: MessageScope,
@@ -25,8 +26,11 @@ async def load_messages(
     after: str | None,
     last: int | None,
     before: str | None,
-) -> Page[Message]:
-    """Returns a page of a session's messages. Raises InvalidInput and LimitExceeded."""
+) -> Future[Page[Message] | None]:
+    """Loads a page of a session's messages; NotFound where the session has been deleted since.
+
+    Raises InvalidInput and LimitExceeded.
+    """
     window = choose_window(
         info.context.services.limits,
         first=first,
@@ -34,7 +38,7 @@ async def load_messages(
         last=last,
         before=None if before is None else decode_message_cursor(before, session_id, ("before",)),
     )
-    return await _load(info, session_id, window, scope)
+    return _load(info, session_id, window, scope)
 
 
 async def load_messages_around(
@@ -55,9 +59,10 @@ async def load_messages_around(
     windows = choose_windows_around(
         info.context.services.limits, middle.sequence, before=before, after=after
     )
-    pages = await asyncio.gather(
+    loaded = await asyncio.gather(
         *[_load(info, session_id, window, MessageScope.ALL) for window in windows]
     )
+    pages = [page for page in loaded if page is not None]
     return Page(
         items=tuple(message for page in pages for message in page.items),
         has_previous=pages[0].has_previous,
@@ -65,12 +70,9 @@ async def load_messages_around(
     )
 
 
-async def _load(
+def _load(
     info: Info, session_id: SessionId, window: Window[Sequence], scope: MessageScope
-) -> Page[Message]:
+) -> Future[Page[Message] | None]:
     fields = fields_of_edges(info, message_type.Message, Message)
     request = MessagePageRequest(session_id, window, scope, fields)
-    page = await info.context.message_pages.load(request)
-    if page is None:
-        raise NotFound("The session has been deleted since.")
-    return page
+    return info.context.message_pages.load(request)

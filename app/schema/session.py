@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from asyncio import Future
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
@@ -28,6 +29,12 @@ First = Annotated[int | None, strawberry.argument(description=FIRST)]
 Last = Annotated[int | None, strawberry.argument(description=LAST)]
 After = Annotated[str | None, strawberry.argument(description=AFTER)]
 Before = Annotated[str | None, strawberry.argument(description=BEFORE)]
+
+T = TypeVar("T")
+
+
+async def _present(loading: Future[T | None] | None) -> T | None:
+    return None if loading is None else await loading
 
 
 @strawberry.type(description="A conversation.")
@@ -90,15 +97,19 @@ class Session(Node):
         reads=("owner_id",),
     )
     @staticmethod
-    async def owner(session: strawberry.Parent[model.Session], info: Info) -> model.User | None:
+    def owner(
+        session: strawberry.Parent[model.Session], info: Info
+    ) -> Future[model.User | None] | None:
         """Loads the owner."""
-        return await info.context.users.load(session.owner_id) if session.owner_id else None
+        return info.context.users.load(session.owner_id) if session.owner_id else None
 
     @field(graphql_type=Agent | None, description="The agent it is held with.", reads=("agent_id",))
     @staticmethod
-    async def agent(session: strawberry.Parent[model.Session], info: Info) -> model.Agent | None:
+    def agent(
+        session: strawberry.Parent[model.Session], info: Info
+    ) -> Future[model.Agent | None] | None:
         """Loads the agent."""
-        return await info.context.agents.load(session.agent_id) if session.agent_id else None
+        return info.context.agents.load(session.agent_id) if session.agent_id else None
 
     @field(
         graphql_type=Agent | None,
@@ -106,12 +117,12 @@ class Session(Node):
         reads=("peer_agent_id",),
     )
     @staticmethod
-    async def peer_agent(
+    def peer_agent(
         session: strawberry.Parent[model.Session], info: Info
-    ) -> model.Agent | None:
+    ) -> Future[model.Agent | None] | None:
         """Loads the other agent."""
         peer = session.peer_agent_id
-        return await info.context.agents.load(peer) if peer else None
+        return info.context.agents.load(peer) if peer else None
 
     @field(
         graphql_type=Profile | None,
@@ -119,12 +130,12 @@ class Session(Node):
         reads=("profile_id",),
     )
     @staticmethod
-    async def profile(
+    def profile(
         session: strawberry.Parent[model.Session], info: Info
-    ) -> model.Profile | None:
+    ) -> Future[model.Profile | None] | None:
         """Loads the profile."""
         profile = session.profile_id
-        return await info.context.profiles.load(profile) if profile else None
+        return info.context.profiles.load(profile) if profile else None
 
     @field(
         description=(
@@ -138,9 +149,9 @@ class Session(Node):
         """Loads whoever the session names, and lets the rule choose."""
         context = info.context
         owner, agent, peer_agent = await asyncio.gather(
-            Session.owner(session, info),
-            Session.agent(session, info),
-            Session.peer_agent(session, info),
+            _present(Session.owner(session, info)),
+            _present(Session.agent(session, info)),
+            _present(Session.peer_agent(session, info)),
         )
         return choose_display_name(
             session, context.caller, owner=owner, agent=agent, peer_agent=peer_agent
@@ -153,12 +164,12 @@ class Session(Node):
         reads=("forked_from",),
     )
     @staticmethod
-    async def forked_from_session(
+    def forked_from_session(
         session: strawberry.Parent[model.Session], info: Info
-    ) -> model.Session | None:
+    ) -> Future[model.Session | None] | None:
         """Loads the session of the last message that was copied."""
         origin = session.forked_from
-        return await info.context.sessions.load(origin.session_id) if origin else None
+        return info.context.sessions.load(origin.session_id) if origin else None
 
     @field(
         graphql_type=Message | None,
@@ -169,12 +180,12 @@ class Session(Node):
         reads=("forked_from",),
     )
     @staticmethod
-    async def forked_from_message(
+    def forked_from_message(
         session: strawberry.Parent[model.Session], info: Info
-    ) -> message_model.Message | None:
+    ) -> Future[message_model.Message | None] | None:
         """Loads the last message that was copied."""
         origin = session.forked_from
-        return await info.context.messages.load(origin) if origin and origin.sequence else None
+        return info.context.messages.load(origin) if origin and origin.sequence else None
 
     @field(
         graphql_type=MessageConnection,
@@ -186,7 +197,7 @@ class Session(Node):
         reads=(),
     )
     @staticmethod
-    async def messages(
+    def messages(
         session: strawberry.Parent[model.Session],
         info: Info,
         first: First = None,
@@ -199,9 +210,9 @@ class Session(Node):
                 description="Which messages: active, archived, or all without a seam."
             ),
         ] = MessageScope.ACTIVE,
-    ) -> Page[message_model.Message]:
+    ) -> Future[Page[message_model.Message] | None]:
         """Loads a page."""
-        return await load_messages(
+        return load_messages(
             info, session.id, scope, first=first, after=after, last=last, before=before
         )
 
@@ -211,16 +222,16 @@ class Session(Node):
         reads=(),
     )
     @staticmethod
-    async def archived_messages(
+    def archived_messages(
         session: strawberry.Parent[model.Session],
         info: Info,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Page[message_model.Message]:
+    ) -> Future[Page[message_model.Message] | None]:
         """Loads a page of archived messages."""
-        return await load_messages(
+        return load_messages(
             info,
             session.id,
             MessageScope.ARCHIVED,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.execution.compiled.class_tests import names_class, tested_class
-from app.execution.compiled.kinds import KINDS, PLAIN
+from app.execution.compiled.job import Job
+from app.execution.compiled.kinds import AWAITABLE, KINDS, PLAIN
 from app.execution.compiled.values import complete_value
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ class CompletionByType(dict[type, "Complete"]):
 
 
 def _completion(position: Position, type_: type[Any]) -> Complete:
-    if KINDS[type_] == PLAIN:
+    kind = KINDS[type_]
+    if kind == PLAIN:
         plan = _certain_plan(position, type_)
         return position.plain if plan is None else plan.build
+    if kind == AWAITABLE:
+        return lambda run, value, path: Job(run, position, value, path)
 
     def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
         return complete_value(run, position, value, path)
