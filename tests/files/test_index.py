@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from app.backends.protocol import EVERYTHING
 from app.model.changes import AddMessages, RenameSession
 from app.model.errors import StoreUnavailable
 from app.model.paging import Page, SessionPageRequest, Window
+from tests.files.index_files import change_index, delete_index
 
 
 @pytest.fixture
@@ -42,17 +42,6 @@ async def backend(root: Path) -> AsyncIterator[FilesBackend]:
     await done(backend, created(SECOND, messages=numbered(2)))
     yield backend
     await backend.close()
-
-
-def delete_index(root: Path) -> None:
-    for path in root.glob("index.db*"):
-        path.unlink()
-
-
-def change_index(root: Path, statement: str) -> None:
-    with sqlite3.connect(root / "index.db") as connection:
-        connection.execute(statement)
-    connection.close()
 
 
 async def test_deleting_it_under_two_processes_that_run_is_no_matter(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from app.backends.files import check
 from app.backends.files.catalogue import attempts_of, tombstone_of
+from app.backends.files.check_texts import repair_settled
 from app.backends.files.committer import Committer
 from app.backends.files.loading import Incoming, Loader
 from app.backends.files.reader import Reader
@@ -213,6 +214,7 @@ class FilesBackend:
         for name in await self._read(check.names_of, self.store):
             work = check.repair_session
             mended += await self._writer.run(work, self.store, self.recovery, name)
+        await self._writer.run(repair_settled, self.store)
         return mended
 
     async def close(self) -> None:

@@ -13,7 +13,6 @@ from msgspec import structs
 
 from app.backends.files.entry import attempt_fields, attempt_of
 from app.backends.files.system import Fingerprint
-from app.backends.files.texts import drop_texts
 from app.model.changes import Idempotency
 from app.model.identifiers import (
     Epoch,
@@ -163,8 +162,7 @@ def put_session(connection: sqlite3.Connection, stored: Stored) -> None:
 
 
 def drop_session(connection: sqlite3.Connection, session_id: SessionId) -> None:
-    """Takes a session, its messages and its texts out of the index; its attempts stay known."""
-    drop_texts(connection, session_id)
+    """Takes a session and its messages out of the index; its attempts and texts stay known."""
     connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
     connection.execute("DELETE FROM messages WHERE session_id = ?", (session_id,))
     connection.execute("DELETE FROM segments WHERE session_id = ?", (session_id,))

@@ -10,11 +10,13 @@ from app.backends.files.catalogue import (
     Stored,
     find_by_name,
 )
+from app.backends.files.check_texts import check_settled, check_texts_of
 from app.backends.files.names import shard_of
 from app.backends.files.recovery import Recovery
 from app.backends.files.register import NAMES
 from app.backends.files.replay import Ranges, Replay, Replayed, Unreadable, numbers_in
 from app.backends.files.store import Store
+from app.backends.files.texts import texts_of
 from app.backends.protocol import Finding, Severity
 
 _RESTORE = "Its bytes are kept as they are: restore this file from a backup, or fork the session."
@@ -112,6 +114,9 @@ def _findings(
             f"the index does not fit the file of session {session_id}",
             "Run `scrollback doctor --repair`, which reads the file again.",
         )
+    elif not replayed.missing:
+        with store.index.reading() as connection:
+            yield from check_texts_of(connection, replayed)
 
 
 def _agrees(store: Store, known: Stored, replayed: Replayed) -> bool:
@@ -173,7 +178,7 @@ def check_rest(store: Store) -> list[Finding]:
                 "Look at the folder quarantine, and delete what you do not need.",
             )
         )
-    return findings
+    return findings + check_settled(store)
 
 
 def repair_session(store: Store, recovery: Recovery, name: str) -> bool:
@@ -193,4 +198,4 @@ def _state(store: Store, name: str) -> object:
         if stored is None:
             return None
         rows = Rows(stored.session.id, connection).between(0, stored.session.last_sequence)
-        return stored.session, rows
+        return stored.session, rows, texts_of(connection, stored.session.id)

@@ -36,7 +36,7 @@ from app.backends.files.recovery import Recovery, append_to_register, write_name
 from app.backends.files.register import deletion_fields
 from app.backends.files.store import Store
 from app.backends.files.system import Fingerprint
-from app.backends.files.texts import FRESH_LENGTH, is_due, put_texts, settle
+from app.backends.files.texts import FRESH_LENGTH, drop_texts, is_due, put_texts, settle
 from app.backends.protocol import Scope
 from app.model.changes import Commit, Committed, CopyMessages, DeleteSession
 from app.model.errors import ScrollbackError, StoreUnavailable, UnknownOutcome
@@ -290,6 +290,7 @@ class Committer:
                 store.trash.take(name, contents.state.number)
             with store.index.writing() as connection:
                 drop_session(connection, deletion.session_id)
+                drop_texts(connection, deletion.session_id)
                 self.texts_due = True
                 put_tombstone(connection, Tombstone(deletion, contents.state.number))
                 put_attempts(connection, attempts)
@@ -349,6 +350,6 @@ def _index_work(connection: sqlite3.Connection, work: Work, fingerprint: Fingerp
     )
     put_session(connection, Stored(draft.session, work.name, file))
     known = None if work.stored is None else work.stored.session
-    put_texts(connection, draft.session, draft.changed_texts(known))
+    put_texts(connection, draft.session, known, draft.changed_texts)
     put_rows(connection, draft.session.id, draft.rows.changed.items())
     put_attempts(connection, work.attempts)

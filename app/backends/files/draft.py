@@ -6,7 +6,7 @@ state that its writing gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from msgspec import structs
 
 from app.backends.files.catalogue import Row, Rows
 from app.backends.files.entry import Entry
-from app.backends.files.texts import TITLE, SearchedText, text_of_message, text_of_title
+from app.backends.files.texts import SearchedText, text_of_message
 from app.model.changes import Idempotency
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence
@@ -135,17 +135,11 @@ class Draft:
         )
         self.told.append(Told(entry, self.session))
 
-    def changed_texts(self, before: Session | None) -> Iterator[tuple[int, SearchedText | None]]:
-        """Yields the searched texts that have changed since, by number; None for one that is gone.
-
-        `before` is the session as it was, None where it is new.
-        """
-        if before is None or before.title != self.session.title:
-            yield TITLE, text_of_title(self.session)
-        yield from self.texts.items()
-        for sequence, row in self.rows.changed.items():
-            if row is None:
-                yield sequence, None
+    @property
+    def changed_texts(self) -> dict[int, SearchedText | None]:
+        """The searched texts of messages that have changed, by number; None for one gone."""
+        gone = [sequence for sequence, row in self.rows.changed.items() if row is None]
+        return {**self.texts, **dict.fromkeys(gone)}
 
     @property
     def sequences(self) -> range:

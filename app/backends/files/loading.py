@@ -38,7 +38,7 @@ from app.backends.files.register import damage_fields
 from app.backends.files.session_files import Lost, Moved
 from app.backends.files.store import Store
 from app.backends.files.system import READ
-from app.backends.files.texts import is_due, put_texts, settle
+from app.backends.files.texts import is_due, set_texts, settle
 from app.model.errors import InvalidInput, StoreUnavailable, UnknownOutcome
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence, SessionId, SessionKey
@@ -248,7 +248,7 @@ class Loader:
                 with store.index.writing() as connection:
                     drop_session(connection, session.id)
                     put_session(connection, Stored(session, name, file))
-                    put_texts(connection, session, draft.changed_texts(None))
+                    set_texts(connection, session, draft.changed_texts)
                     put_rows(connection, session.id, draft.rows.changed.items())
                     put_segments(connection, session.id, [])
                     put_attempts(connection, attempts.values())

@@ -42,7 +42,7 @@ from app.backends.files.replay import (
 )
 from app.backends.files.store import Store
 from app.backends.files.system import APPEND, READ, Fingerprint
-from app.backends.files.texts import SearchedText, put_texts, settle_all
+from app.backends.files.texts import Texts, drop_texts, put_texts, set_texts, settle_all
 from app.model.identifiers import Sequence
 from app.model.records import IdempotencyRecord
 
@@ -56,7 +56,7 @@ class Recovered:
     stored: Stored
     segments: list[int]
     rows: list[tuple[int, Row | None]]
-    texts: list[tuple[int, SearchedText | None]]
+    texts: Texts
     fresh: bool
     attempts: list[IdempotencyRecord]
     named: Named
@@ -202,7 +202,7 @@ class Recovery:
             Stored(draft.session, name, replayed.file_state(fingerprint, draft)),
             replayed.segments,
             list(draft.rows.changed.items()),
-            list(draft.changed_texts(None)),
+            draft.changed_texts,
             True,
             list(draft.attempts.values()),
             replayed.named,
@@ -240,7 +240,7 @@ class Recovery:
             Stored(draft.session, name, replayed.file_state(fingerprint, draft)),
             replayed.segments,
             list(draft.rows.changed.items()),
-            list(draft.changed_texts(known.session)),
+            draft.changed_texts,
             False,
             list(replayed.draft.attempts.values()),
             replayed.named,
@@ -337,6 +337,11 @@ def append_to_register(
 
 
 def _put(connection: sqlite3.Connection, outcome: Recovered | Gone, known: Stored | None) -> None:
+    name = outcome.name if isinstance(outcome, Gone) else outcome.stored.name
+    here = None if isinstance(outcome, Gone) else outcome.stored.session.id
+    former = connection.execute("SELECT id FROM sessions WHERE name = ?", (name,)).fetchone()
+    if former is not None and former[0] != here:
+        drop_texts(connection, former[0])
     if known is not None and (isinstance(outcome, Gone) or outcome.fresh):
         drop_session(connection, known.session.id)
     if isinstance(outcome, Gone):
@@ -362,7 +367,10 @@ def _put(connection: sqlite3.Connection, outcome: Recovered | Gone, known: Store
     connection.execute("DELETE FROM unreadable WHERE name = ?", (outcome.stored.name,))
     put_session(connection, outcome.stored)
     put_rows(connection, session_id, outcome.rows)
-    put_texts(connection, outcome.stored.session, outcome.texts)
+    if outcome.fresh or known is None:
+        set_texts(connection, outcome.stored.session, outcome.texts)
+    else:
+        put_texts(connection, outcome.stored.session, known.session, outcome.texts)
     put_segments(connection, session_id, outcome.segments)
     put_attempts(connection, outcome.attempts)
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from app.model.identifiers import SessionId
 from app.model.message import Message
@@ -28,12 +28,13 @@ from app.model.timestamps import Timestamp
 TITLE = 0
 """The number that a session's title has among its texts; messages are numbered from 1."""
 
-FRESH_TEXTS = 512
+FRESH_TEXTS = 1024
 """How many texts may be fresh, all of which a search reads."""
 
-FRESH_LENGTH = 1 << 17
-"""How many characters one process may leave fresh: settling them takes some 30 ms."""
+FRESH_LENGTH = 1 << 18
+"""How many characters one process may leave fresh, for the time that settling them takes."""
 
+_TABLES = ("fresh_texts", "texts")
 _BATCH_TEXTS = 4096
 _BATCH_LENGTH = 1 << 20
 
@@ -61,6 +62,7 @@ CREATE TABLE text_runs (
 CREATE VIRTUAL TABLE text_grams USING fts5 (
     document, content='', columnsize=0, detail=none, tokenize='trigram case_sensitive 1'
 );
+INSERT INTO text_grams (text_grams, rank) VALUES ('automerge', 8);
 """
 # Whoever finds a gram reads the text itself, so the index keeps neither places (detail) nor sizes.
 
@@ -71,6 +73,20 @@ class SearchedText(NamedTuple):
     role: str
     created_at: Timestamp
     normal: str
+
+
+def settled_without_grams(connection: sqlite3.Connection) -> list[int]:
+    """Returns the ids of settled texts of which the index by grams does not know."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.text_gram_places "
+        "USING fts5vocab (main, text_grams, instance)"
+    )
+    rows = connection.execute(
+        "SELECT id FROM texts WHERE id NOT IN "
+        "(SELECT doc FROM temp.text_gram_places WHERE term >= ? AND term < ?)",
+        (_OWNER, _SESSION),
+    )
+    return [identifier for (identifier,) in rows]
 
 
 class Place(NamedTuple):
@@ -99,30 +115,60 @@ def text_of_title(session: Session) -> SearchedText:
     return SearchedText("", session.created_at, normalize(session.title or ""))
 
 
+Texts: TypeAlias = Mapping[int, SearchedText | None]
+"""Searched texts of one session by number; None and an empty one are none."""
+
+
 def put_texts(
-    connection: sqlite3.Connection,
-    session: Session,
-    texts: Iterable[tuple[int, SearchedText | None]],
+    connection: sqlite3.Connection, session: Session, before: Session | None, texts: Texts
 ) -> None:
-    """Writes texts of a session by number, in the place of those before; None takes one away."""
-    replaced: list[tuple[str, int]] = []
-    fresh: list[tuple[Any, ...]] = []
-    owner_id = session.owner_id or ""
-    for sequence, text in texts:
-        replaced.append((session.id, sequence))
-        if text is not None and text.normal:
-            fresh.append((session.id, sequence, owner_id, *text))
-    for table in ("fresh_texts", "texts"):
-        connection.executemany(
-            f"DELETE FROM {table} WHERE session_id = ? AND sequence = ?",  # noqa: S608 - ours
-            replaced,
+    """Writes the texts of messages that have changed, and the title if that has.
+
+    `before` is the session as it was, None where there are no texts of it.
+    """
+    if before is None or before.title != session.title:
+        texts = {TITLE: text_of_title(session), **texts}
+    last_before = TITLE - 1 if before is None else before.last_sequence
+    _write(connection, session, [at for at in texts if at <= last_before], texts)
+
+
+def set_texts(connection: sqlite3.Connection, session: Session, texts: Texts) -> None:
+    """Makes these all the texts of a session, beside its title. What is there already stays."""
+    for table in _TABLES:
+        connection.execute(
+            f"DELETE FROM {table} WHERE session_id = ? AND owner_id <> ?",  # noqa: S608 - ours
+            (session.id, session.owner_id or ""),
         )
-    connection.executemany("INSERT INTO fresh_texts VALUES (?,?,?,?,?,?)", fresh)
+    present = texts_of(connection, session.id)
+    wanted = {TITLE: text_of_title(session), **texts}
+    changed = {at: wanted.get(at) for at in present | wanted if present.get(at) != wanted.get(at)}
+    _write(connection, session, present.keys() & changed.keys(), changed)
+
+
+def _write(
+    connection: sqlite3.Connection, session: Session, present: Iterable[int], texts: Texts
+) -> None:
+    gone = [(session.id, at) for at in present]
+    if gone:
+        for table in _TABLES:
+            connection.executemany(
+                f"DELETE FROM {table} WHERE session_id = ? AND sequence = ?",  # noqa: S608 - ours
+                gone,
+            )
+    owner_id = session.owner_id or ""
+    connection.executemany(
+        "INSERT INTO fresh_texts VALUES (?,?,?,?,?,?)",
+        [
+            (session.id, at, owner_id, *text)
+            for at, text in texts.items()
+            if text is not None and text.normal
+        ],
+    )
 
 
 def drop_texts(connection: sqlite3.Connection, session_id: SessionId) -> None:
     """Takes all texts of a session away."""
-    for table in ("fresh_texts", "texts"):
+    for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))  # noqa: S608
 
 
