@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from app.backends.open import open_backend
 from app.backends.protocol import Backend
+from app.backends.sql.dialects.server_search import search_metadata
 from app.backends.sql.tables import metadata
 
 _DRIVERS = {
@@ -163,7 +164,7 @@ class DatabaseServer:
 
 async def _remove_rows(connection: AsyncConnection) -> None:
     present = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
-    for table in reversed(metadata.sorted_tables):
+    for table in [*search_metadata.sorted_tables, *reversed(metadata.sorted_tables)]:
         if table.name in present:
             await connection.execute(delete(table))
 

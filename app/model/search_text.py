@@ -34,7 +34,9 @@ _CJK = (
     "\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7ff\uf900-\ufaff"
     "\U00016fe0-\U00016fff\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
 )
-_CJK_RUN = re.compile(f"[{_CJK}]+")
+CJK_RUN = re.compile(f"[{_CJK}]+")
+"""Matches CJK characters that stand together."""
+
 _WORD_RUN = re.compile(rf"[^\W_{_CJK}]+")
 # Some CJK characters, such as the middle dot, are no letters: these two find them as well.
 _SYMBOL_BEYOND_ASCII = re.compile(r"[^\w\x00-\x7f]")
@@ -111,14 +113,14 @@ def short_grams(normal: str) -> frozenset[str]:
     symbols = set(_SYMBOL_BEYOND_ASCII.findall(normal))
     for run in set(_SYMBOL_RUN.findall(normal)):
         symbols.update([pair for pair in _pairs(run) if " " not in pair])
-    grams.update([gram for gram in symbols if not _CJK_RUN.search(gram)])
+    grams.update([gram for gram in symbols if not CJK_RUN.search(gram)])
     return cjk_grams(normal).union(grams)
 
 
 def cjk_grams(normal: str) -> frozenset[str]:
     """Returns those of the short grams that are CJK."""
     grams: set[str] = set()
-    for run in set(_CJK_RUN.findall(normal)):
+    for run in set(CJK_RUN.findall(normal)):
         grams.update(run)
         grams.update(_pairs(run))
     return frozenset(grams)
@@ -126,7 +128,7 @@ def cjk_grams(normal: str) -> frozenset[str]:
 
 def has_cjk(text: str) -> bool:
     """Answers whether a text has a character that is CJK."""
-    return not text.isascii() and _CJK_RUN.search(text) is not None
+    return not text.isascii() and CJK_RUN.search(text) is not None
 
 
 def is_word_character(character: str) -> bool:

@@ -15,6 +15,7 @@ from app.backends.open import migrate_store, open_backend
 from app.backends.protocol import Severity
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
+from app.backends.sql.dialects.server_search import search_metadata
 from app.backends.sql.tables import metadata
 from app.model.errors import StoreUnusable
 from tests.backends.conftest import create
@@ -50,7 +51,7 @@ async def run(engine: Engine, *statements: str) -> None:
 async def test_the_migrations_make_the_tables_that_the_program_uses(url: URL) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, [metadata, search_metadata]))
 
     store = await opened(url)
     async with AsyncEngine(store.engines[0]).connect() as connection:

@@ -35,6 +35,7 @@ from app.backends.sql.rows import (
     owner_to_column,
     to_session,
 )
+from app.backends.sql.search_index import TITLE
 from app.backends.sql.tables import (
     agents,
     deletions,
@@ -147,6 +148,7 @@ def _create(
     connection.execute(delete(deletions).where(deletions.c.session_id == commit.session_id))
     session = _new_session(commit, creation)
     connection.execute(insert(sessions), from_session(session, archived_through=0))
+    dialect.search.add_title(connection, session.id, session.created_at, session.title)
     draft = SessionDraft(dialect, connection, session, 0, commit.at)
     draft.name(users, creation.owner_id)
     draft.name(agents, creation.agent_id, creation.peer_agent_id)
@@ -186,6 +188,7 @@ def _new_session(commit: Commit, creation: CreateSession) -> Session:
 
 def _delete(draft: SessionDraft) -> Committed:
     connection, session = draft.connection, draft.session
+    draft.dialect.search.remove(connection, session.id, TITLE)
     connection.execute(delete(events).where(events.c.session_id == session.id))
     removed = connection.execute(delete(messages).where(messages.c.session_id == session.id))
     connection.execute(delete(sessions).where(sessions.c.id == session.id))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, func, select
 
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import encode_json, from_session
+from app.backends.sql.search_index import IndexedText
 from app.backends.sql.tables import agents, events, messages, profiles, users
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence
@@ -63,6 +64,8 @@ class SessionDraft:
         self._changed: dict[str, Any] = {}
         self._events: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
+        self._texts: list[IndexedText] = []
+        self._title = session.title
         self._named: dict[Table, set[str]] = {users: set(), agents: set(), profiles: set()}
 
     def go_on(self, at: Timestamp) -> None:
@@ -116,12 +119,16 @@ class SessionDraft:
             }
         )
 
-    def add_message(self, row: dict[str, Any]) -> None:
-        """Numbers a message, and counts it. `row` lacks session and sequence only."""
+    def add_message(self, row: dict[str, Any], normal: str) -> None:
+        """Numbers a message, and counts it. `row` lacks session and sequence only.
+
+        `normal` is what of it is searched.
+        """
         sequence = Sequence(self.session.last_sequence + 1)
         row["session_id"] = self.session.id
         row["sequence"] = sequence
         self._messages.append(row)
+        self._texts.append(IndexedText(self.session.id, sequence, row["created_at"], normal))
         self.first_sequence = self.first_sequence or sequence
         self.added += 1
         created_at = row["created_at"]
@@ -143,7 +150,8 @@ class SessionDraft:
         """Writes the messages added so far, so that statements see them."""
         if self._messages:
             self.dialect.insert(self.connection, messages, self._messages)
-            self._messages = []
+            self.dialect.search.add(self.connection, self._texts)
+            self._messages, self._texts = [], []
 
     def write_events(self) -> None:
         """Writes the events recorded so far."""
@@ -191,10 +199,23 @@ def write_drafts(drafts: list[SessionDraft]) -> None:
         dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
     dialect.insert(connection, messages, [row for draft in drafts for row in draft._messages])
     dialect.insert(connection, events, [row for draft in drafts for row in draft._events])
+    _index(dialect, connection, drafts)
     _update_sessions(dialect, connection, drafts)
     for draft in drafts:
         draft._messages, draft._events, draft._changed = [], [], {}
         draft._named = {users: set(), agents: set(), profiles: set()}
+
+
+def _index(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:
+    """Brings the search index to what the drafts add, and to their titles."""
+    dialect.search.add(connection, [text for draft in drafts for text in draft._texts])
+    for draft in drafts:
+        session, before = draft.session, draft._title
+        if session.title != before:
+            dialect.search.retitle(
+                connection, session.id, session.created_at, before, session.title
+            )
+        draft._texts, draft._title = [], session.title
 
 
 def _update_sessions(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:

@@ -121,7 +121,9 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
                 await connection.execute(loading.dialect.insert_missing(damages), values)
                 loading.damages += 1
         case Deletion():
-            outcome = await load_deletion(connection, record, replace=loading.replace)
+            outcome = await load_deletion(
+                connection, loading.dialect.search, record, replace=loading.replace
+            )
             taken, conflict = outcome is DeletionOutcome.TAKEN, outcome is DeletionOutcome.CONFLICT
             loading.deletions += taken
             if conflict:
@@ -166,7 +168,9 @@ async def _write_session(
     written = loading.messages
     savepoint = await connection.begin_nested()
     try:
-        log = await begin_replacement(connection, earlier) if earlier else LogComparison()
+        search, log = loading.dialect.search, LogComparison()
+        if earlier:
+            log = await begin_replacement(connection, search, earlier)
         await connection.execute(delete(deletions).where(deletions.c.session_id == session.id))
         if not await _take_place(connection, session):
             await savepoint.rollback()
@@ -174,6 +178,7 @@ async def _write_session(
         await _make_known(loading.dialect, connection, session)
         ahead = await _load_rows(connection, session, records, loading, log)
         await _verify(connection, session)
+        await connection.run_sync(search.add_session, session.id)
     except BaseException:
         await savepoint.rollback()
         raise

@@ -17,19 +17,21 @@ from app.backends.sql.rows import (
     parts_to_column,
     to_message,
 )
+from app.backends.sql.search_index import IndexedText
 from app.backends.sql.tables import agents, events, messages, sessions, users
 from app.model.changes import CopyMessages, EditMessage
 from app.model.errors import NotFound
 from app.model.events import EventKind
 from app.model.identifiers import Revision, Sequence
 from app.model.message import NewMessage
+from app.model.search_text import normal_text
 from app.model.timestamps import Timestamp
 
 
 def add_messages(draft: SessionDraft, added: tuple[NewMessage, ...]) -> None:
     """Adds messages at the end."""
     for message in added:
-        draft.add_message(_new_row(message, draft.at))
+        draft.add_message(_new_row(message, draft.at), normal_text(message.parts))
         if message.sender is not None:
             draft.name(users, message.sender.user_id)
             draft.name(agents, message.sender.agent_id)
@@ -79,6 +81,7 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
     total, archived, highest = draft.count_messages()
     if not total:
         return
+    draft.dialect.search.add_messages(connection, draft.session.id)
     draft.write_events()
     revision = draft.session.revision
     connection.execute(
@@ -127,15 +130,25 @@ def edit_message(draft: SessionDraft, change: EditMessage) -> None:
     if after == stored:
         return
     after["edited_at"] = draft.at
+    reworded = normal_text(before.parts) != (
+        normal := normal_text(given.get("parts", before.parts))
+    )
+    search = draft.dialect.search
+    if reworded:
+        search.remove(draft.connection, draft.session.id, change.sequence, change.sequence)
     draft.connection.execute(
         update(messages).where(*mine).values({name: after[name] for name in [*given, "edited_at"]})
     )
+    if reworded:
+        text = IndexedText(draft.session.id, change.sequence, before.created_at, normal)
+        search.add(draft.connection, [text])
     draft.record(EventKind.MESSAGE_EDITED, sequence=change.sequence, **draft.recount_last())
 
 
 def delete_message(draft: SessionDraft, sequence: Sequence) -> None:
     """Deletes one message."""
     draft.write_messages()
+    draft.dialect.search.remove(draft.connection, draft.session.id, sequence, sequence)
     removed = draft.connection.execute(
         delete(messages).where(
             messages.c.session_id == draft.session.id, messages.c.sequence == sequence
@@ -159,6 +172,7 @@ def truncate_messages(draft: SessionDraft, after: Sequence) -> None:
     draft.write_messages()
     if after:
         _require_message(draft, draft.session.id, after)
+    draft.dialect.search.remove(draft.connection, draft.session.id, after + 1)
     removed = draft.connection.execute(
         delete(messages).where(
             messages.c.session_id == draft.session.id, messages.c.sequence > after

@@ -24,7 +24,9 @@ from app.backends.sql.rows import (
     to_message,
     to_session,
 )
+from app.backends.sql.searching import search_all
 from app.backends.sql.session_pages import page_of_sessions, takes_long, to_session_page
+from app.backends.sql.session_search import page_of_matching
 from app.backends.sql.tables import agents, deletions, profiles, sessions, users
 from app.model.errors import StoreUnavailable
 from app.model.events import Event, EventKind, LogRead, LogSlice
@@ -39,6 +41,7 @@ from app.model.identifiers import (
 )
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest, cut_page
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 V = TypeVar("V")
@@ -78,6 +81,9 @@ class SqlReader:
                     raise self._dialect.explain(error) from error
         raise AssertionError("the loop above answers or raises")
 
+    async def _long_rows(self, query: Query) -> Rows:
+        return await self._rows(query, long=True)
+
     async def _by_id(
         self, table: Table, ids: Collection[str], scope: Scope, make: Callable[[Any], V]
     ) -> dict[Any, V]:
@@ -105,6 +111,12 @@ class SqlReader:
     ) -> Found[SessionPageRequest, Page[Session]]:
         pages = {}
         for request in dict.fromkeys(requests):
+            asked = request.filter.query
+            if asked is not None and asked.terms:
+                pages[request] = await page_of_matching(
+                    self._dialect, self._long_rows, request, scope, asked
+                )
+                continue
             query = page_of_sessions(self._dialect, request, scope)
             rows = await self._rows(query, long=takes_long(request.filter))
             pages[request] = to_session_page(request, rows)
@@ -135,6 +147,12 @@ class SqlReader:
             )
             pages.update(_message_pages(alike, await self._rows(query)))
         return pages
+
+    async def search_messages(
+        self, requests: Collection[SearchRequest], scope: Scope
+    ) -> Found[SearchRequest, Page[SearchHit]]:
+        self._require_open()
+        return await search_all(self._dialect, self._long_rows, requests, scope)
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
         return await self._by_id(users, ids, scope, lambda row: User(*row))

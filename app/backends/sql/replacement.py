@@ -21,6 +21,7 @@ from app.backends.sql.rows import (
     to_event,
     to_session,
 )
+from app.backends.sql.search_index import TITLE, SearchIndex
 from app.backends.sql.tables import deletions, events, idempotency_keys, messages, sessions
 from app.model.identifiers import Revision, SessionId
 from app.model.records import Deletion, IdempotencyRecord
@@ -78,7 +79,9 @@ def may_be_earlier(here: Session, coming: Session) -> bool:
     return same_name and here.revision <= coming.revision and here != coming
 
 
-async def begin_replacement(connection: AsyncConnection, here: Session) -> LogComparison:
+async def begin_replacement(
+    connection: AsyncConnection, search: SearchIndex, here: Session
+) -> LogComparison:
     """Takes a session out with its messages and its log, and returns what its log is known by.
 
     Idempotency keys stay: those that come are added to them.
@@ -96,7 +99,7 @@ async def begin_replacement(connection: AsyncConnection, here: Session) -> LogCo
             event = to_event(row, None)
             digest.update(orjson.dumps(from_event(event)))
             after = event.revision
-    await _remove(connection, here.id)
+    await _remove(connection, search, here.id)
     return LogComparison(digest.hexdigest(), here.revision)
 
 
@@ -118,14 +121,14 @@ async def add_idempotency_keys(
 
 
 async def load_deletion(
-    connection: AsyncConnection, deletion: Deletion, *, replace: bool
+    connection: AsyncConnection, search: SearchIndex, deletion: Deletion, *, replace: bool
 ) -> DeletionOutcome:
     """Takes a deletion in, where nothing here speaks against it; see `Transfer.load`."""
     here = await session_here(connection, deletion.session_id)
     if here is not None:
         if not replace or here.epoch != deletion.epoch or here.revision >= deletion.revision:
             return DeletionOutcome.CONFLICT
-        await _remove(connection, deletion.session_id)
+        await _remove(connection, search, deletion.session_id)
     mine = deletions.c.session_id == deletion.session_id
     row = (await connection.execute(select(*deletions.c).where(mine))).one_or_none()
     if row is not None and to_deletion(row) == deletion:
@@ -137,7 +140,8 @@ async def load_deletion(
     return DeletionOutcome.TAKEN
 
 
-async def _remove(connection: AsyncConnection, session_id: SessionId) -> None:
+async def _remove(connection: AsyncConnection, search: SearchIndex, session_id: SessionId) -> None:
+    await connection.run_sync(search.remove, session_id, TITLE)
     await connection.execute(delete(events).where(events.c.session_id == session_id))
     await connection.execute(delete(messages).where(messages.c.session_id == session_id))
     await connection.execute(delete(sessions).where(sessions.c.id == session_id))

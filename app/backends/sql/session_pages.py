@@ -6,7 +6,7 @@ values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,6 +27,13 @@ from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import UNREAD, Dialect
 from app.backends.sql.prepared import Query
 from app.backends.sql.rows import SESSION_COLUMNS, columns_of, to_session
+from app.backends.sql.session_filters import (
+    NO_FILTER,
+    FilterShape,
+    conditions_of,
+    parameters_of,
+    shape_of,
+)
 from app.backends.sql.tables import sessions
 from app.model.paging import (
     Page,
@@ -36,10 +43,10 @@ from app.model.paging import (
     SessionPageRequest,
     Take,
     cut_page,
-    title_order,
 )
-from app.model.search_query import SearchQuery
 from app.model.session import Session
+
+_NO_LOOKUP: Mapping[str, Any] = {}
 
 _ORDER_COLUMNS: dict[SessionOrderField, str] = {
     SessionOrderField.LAST_ACTIVITY: "last_activity_at",
@@ -51,8 +58,6 @@ _ORDER_INDEXES: dict[SessionOrderField, str] = {
     SessionOrderField.CREATED: "created",
     SessionOrderField.TITLE: "title",
 }
-_FLAGS = ("archived", "pinned", "starred")
-_EQUAL = ("profile_id", "agent_id", "channel")
 
 
 class _Shape(NamedTuple):
@@ -63,17 +68,32 @@ class _Shape(NamedTuple):
     before: bool
     order: SessionOrderField
     descending: bool
-    scoped: bool
-    flags: tuple[bool | None, ...]
-    equal: tuple[bool, ...]
-    updated: tuple[bool, bool]
-    title: bool
-    query: SearchQuery | None
+    filter: FilterShape
+    walk: Walk | None
     fields: frozenset[str] | None
 
 
-def page_of_sessions(dialect: Dialect, request: SessionPageRequest, scope: Scope) -> Query:
+class Walk(NamedTuple):
+    """How the sessions of a page are read that has to be looked at one by one."""
+
+    inclusive: bool
+    """Whether the window's bounds are within it."""
+    looks_up: bool
+    """Whether the search index tells which sessions come into question."""
+
+
+def page_of_sessions(
+    dialect: Dialect,
+    request: SessionPageRequest,
+    scope: Scope,
+    *,
+    walk: Walk | None = None,
+    lookup: Mapping[str, Any] = _NO_LOOKUP,
+) -> Query:
     """Returns the statement of a page.
+
+    With `walk`, the statement of sessions that may match the request's query, which `lookup`
+    holds the parameters of; then nothing is said of what lies beyond the bounds.
 
     Rows: whether something lies beyond the bound before and behind, then `SESSION_COLUMNS` with
     the fields that are asked for (nulls where the page is empty), in the order in which the page
@@ -87,15 +107,11 @@ def page_of_sessions(dialect: Dialect, request: SessionPageRequest, scope: Scope
         window.before is not None,
         request.order,
         request.descending,
-        scope.owner is not None,
-        tuple([getattr(wanted, name) for name in _FLAGS]),
-        tuple([getattr(wanted, name) is not None for name in _EQUAL]),
-        (wanted.updated_since is not None, wanted.updated_until is not None),
-        bool(wanted.title),
-        wanted.query,
+        shape_of(wanted, scope),
+        walk,
         request.fields,
     )
-    return _statement(dialect, shape), _parameters(request, scope)
+    return _statement(dialect, shape), {**_parameters(request, scope), **lookup}
 
 
 def to_session_page(request: SessionPageRequest, rows: Sequence[Sequence[Any]]) -> Page[Session]:
@@ -110,40 +126,36 @@ def to_session_page(request: SessionPageRequest, rows: Sequence[Sequence[Any]]) 
 
 def takes_long(wanted: SessionFilter) -> bool:
     """Answers whether a filter may pass over many sessions before a page is full."""
-    return wanted != _NO_FILTER
-
-
-_NO_FILTER = SessionFilter()
+    return wanted != NO_FILTER
 
 
 def _parameters(request: SessionPageRequest, scope: Scope) -> dict[str, Any]:
-    window, wanted = request.window, request.filter
-    parameters: dict[str, Any] = {"size": window.limit + 1}
-    if scope.owner is not None:
-        parameters["owner"] = scope.owner
+    window = request.window
+    parameters = {"size": window.limit + 1, **parameters_of(request.filter, scope)}
     for name, bound in (("after", window.after), ("before", window.before)):
         if bound is not None:
             parameters[f"{name}_value"], parameters[f"{name}_id"] = bound
-    if wanted is not _NO_FILTER:
-        parameters |= {name: getattr(wanted, name) for name in _EQUAL}
-        parameters["updated_since"] = wanted.updated_since
-        parameters["updated_until"] = wanted.updated_until
-        parameters["title"] = title_order(wanted.title)
     return parameters
 
 
 @lru_cache(maxsize=256)
 def _statement(dialect: Dialect, shape: _Shape) -> Select[Any]:
-    conditions = _conditions(dialect, sessions, shape)
+    conditions = conditions_of(dialect, sessions, shape.filter)
+    walk = shape.walk
+    if walk is not None and walk.looks_up:
+        conditions.append(sessions.c.id.in_(dialect.search.mentioning()))
     place = _place(sessions, shape)
     after, before = _bound(shape, "after"), _bound(shape, "before")
+    inclusive = walk is not None and walk.inclusive
     if after is not None:
-        conditions.append(dialect.past(place, after, forward=not shape.descending, inclusive=False))
+        forward = not shape.descending
+        conditions.append(dialect.past(place, after, forward=forward, inclusive=inclusive))
     if before is not None:
-        conditions.append(dialect.past(place, before, forward=shape.descending, inclusive=False))
+        forward = shape.descending
+        conditions.append(dialect.past(place, before, forward=forward, inclusive=inclusive))
     descending = shape.descending is not (shape.take is Take.LAST)
     read = _columns(shape)
-    if after is None and before is None:
+    if walk is not None or (after is None and before is None):
         nothing = (false().label("has_before"), false().label("has_behind"))
         alone = select(*nothing, *read).where(*conditions)
         return _by_index(
@@ -203,7 +215,7 @@ def _by_index(
 ) -> Select[Any]:
     """Reads by the index of the order, with the owner in front where one is given."""
     name = _ORDER_INDEXES[shape.order]
-    index = f"ix_sessions_owner_{name}" if shape.scoped else f"ix_sessions_{name}"
+    index = f"ix_sessions_owner_{name}" if shape.filter.scoped else f"ix_sessions_{name}"
     return dialect.by_index(statement, table, index)
 
 
@@ -224,35 +236,10 @@ def _anything(
         select(literal(1))
         .select_from(others)
         .where(
-            *_conditions(dialect, others, shape),
+            *conditions_of(dialect, others, shape.filter),
             dialect.past(place, bound, forward=forward, inclusive=True),
         )
         .order_by(*_directed(place, descending=not forward))
         .limit(1)
     )
     return _by_index(dialect, first, others, shape).scalar_subquery().is_not(None)
-
-
-def _conditions(dialect: Dialect, table: FromClause, shape: _Shape) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-
-    def given(name: str, column: str) -> ColumnElement[Any]:
-        return bindparam(name, type_=table.c[column].type)
-
-    if shape.scoped:
-        conditions.append(table.c.owner_id == given("owner", "owner_id"))
-    for name, flag in zip(_FLAGS, shape.flags, strict=True):
-        if flag is not None:
-            column = table.c[f"{name}_at"]
-            conditions.append(column.is_not(None) if flag else column.is_(None))
-    for name, present in zip(_EQUAL, shape.equal, strict=True):
-        if present:
-            conditions.append(table.c[name] == given(name, name))
-    since, until = shape.updated
-    if since:
-        conditions.append(table.c.updated_at >= given("updated_since", "updated_at"))
-    if until:
-        conditions.append(table.c.updated_at < given("updated_until", "updated_at"))
-    if shape.title:
-        conditions.append(dialect.contains(table.c.title_order, given("title", "title_order")))
-    return conditions

@@ -30,9 +30,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding
+from app.backends.sql.search_index import SearchIndex
 from app.backends.sql.tables import sessions
 from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
-from app.model.paging import SessionBound, Take
+from app.model.paging import Take
 
 log = structlog.get_logger(__name__)
 
@@ -129,6 +130,8 @@ class Dialect(ABC):
     name: str
     transactional_ddl: bool
     """Whether a migration that breaks off leaves nothing."""
+    search: SearchIndex
+    """Where candidates of a search are found."""
     driver_errors: tuple[type[Exception], ...] = ()
     """What the driver raises where it is used directly."""
 
@@ -225,7 +228,7 @@ class Dialect(ABC):
         connection.execute(update_sessions_by_id(names), changes)
 
     def past(
-        self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool
+        self, place: tuple[Any, ...], bound: tuple[Any, ...], *, forward: bool, inclusive: bool
     ) -> ColumnElement[bool]:
         """Returns the condition that a place in an order lies past a bound."""
         here, there = tuple_(*place), tuple_(*bound)

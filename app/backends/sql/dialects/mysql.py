@@ -44,6 +44,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects.mysql_search import MysqlSearchIndex
 from app.backends.sql.dialects.server import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -59,7 +60,7 @@ from app.backends.sql.rows import (
 )
 from app.backends.sql.tables import sessions
 from app.model.errors import StoreUnavailable, StoreUnusable
-from app.model.paging import SessionBound, Take
+from app.model.paging import Take
 
 _OLDEST_MARIADB = (10, 6)
 _OLDEST_MYSQL = (8, 0, 19)
@@ -97,6 +98,7 @@ class MysqlDialect(ServerDialect):
     """MariaDB 10.6 and newer, MySQL 8.0.19 and newer."""
 
     transactional_ddl = False
+    search = MysqlSearchIndex()
 
     def __init__(self, *, is_mariadb: bool) -> None:
         self.name = "mariadb" if is_mariadb else "mysql"
@@ -190,14 +192,14 @@ class MysqlDialect(ServerDialect):
             connection.execute(self.insert_or_update(sessions, *names), whole())
 
     def past(
-        self, place: tuple[Any, Any], bound: SessionBound, *, forward: bool, inclusive: bool
+        self, place: tuple[Any, ...], bound: tuple[Any, ...], *, forward: bool, inclusive: bool
     ) -> ColumnElement[bool]:
         # A comparison of rows is not served by an index here.
-        (value, identity), (at, session_id) = place, bound
-        beyond = value > at if forward else value < at
-        tied = identity > session_id if forward else identity < session_id
-        if inclusive:
-            tied = or_(tied, identity == session_id)
+        (value, *values), (at, *others) = place, bound
+        beyond: ColumnElement[bool] = value > at if forward else value < at
+        if not values:
+            return or_(beyond, value == at) if inclusive else beyond
+        tied = self.past(tuple(values), tuple(others), forward=forward, inclusive=inclusive)
         return or_(beyond, and_(value == at, tied))
 
     def by_index(self, statement: Select[Any], table: FromClause, index: str) -> Select[Any]:

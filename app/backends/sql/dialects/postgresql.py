@@ -33,6 +33,7 @@ from sqlalchemy.pool import QueuePool
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
+from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -78,6 +79,7 @@ class PostgresqlDialect(ServerDialect):
 
     name = "postgresql"
     transactional_ddl = True
+    search = PostgresqlSearchIndex()
     driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def driver_url(self, url: URL) -> URL:

@@ -35,6 +35,7 @@ from app.backends.sql.dialects.dialect import (
     columns,
     update_sessions_by_id,
 )
+from app.backends.sql.dialects.sqlite_search import SqliteSearchIndex
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
@@ -61,6 +62,7 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     transactional_ddl = True
+    search = SqliteSearchIndex()
     driver_errors = (sqlite3.Error,)
 
     def __init__(self) -> None:

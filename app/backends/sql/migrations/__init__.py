@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest version, named here so that opening an up-to-date store need not read the history."""
 
 

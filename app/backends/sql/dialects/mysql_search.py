@@ -1,0 +1,44 @@
+"""Searching in MariaDB and MySQL: grams as the words of a full-text index.
+
+What the server takes for a word depends on its settings, as does which words it leaves out; so
+each gram is written as a word that it takes whole: letters and digits, longer than any word that
+is left out for its shortness, and none of those left out for their frequency.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement, Text, bindparam
+from sqlalchemy.dialects.mysql import match
+
+from app.backends.sql.dialects.server_search import ServerSearchIndex, search_entries
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+class MysqlSearchIndex(ServerSearchIndex):
+    """The index of a store in MariaDB or MySQL."""
+
+    def grams_to_column(self, grams: frozenset[str]) -> str:
+        return " ".join([_to_word(gram) for gram in grams])
+
+    def grams_to_parameter(self, grams: frozenset[str]) -> str:
+        return " ".join(sorted("+" + _to_word(gram) for gram in grams))
+
+    def _found(self) -> list[ColumnElement[bool]]:
+        return [
+            match(search_entries.c.grams, against=bindparam("grams", type_=Text)).in_boolean_mode()
+        ]
+
+
+@lru_cache(maxsize=65_536)
+def _to_word(gram: str) -> str:
+    """Returns a gram as a word of one case: small letters, digits, capital letters in between."""
+    return (
+        "Q"
+        + str(len(gram))
+        + "".join(
+            character if character in _PLAIN else f"X{ord(character):X}Z" for character in gram
+        )
+    )

@@ -1,0 +1,129 @@
+"""Searching on a database server: an entry for each text, with its grams under an index."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    literal,
+)
+from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex
+from app.model.search import SearchBound
+from app.model.search_query import SearchQuery, query_grams
+from app.model.search_text import index_grams
+
+search_metadata = MetaData()
+
+_GRAMS = ARRAY(Text).with_variant(
+    LONGTEXT(charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+)
+
+search_entries = Table(
+    "search_entries",
+    search_metadata,
+    Column("session_id", String(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("created_at", String(27), nullable=False),
+    Column("grams", _GRAMS, nullable=False),
+    Index("ix_search_entries_created", "created_at", "session_id", "sequence"),
+    Index(
+        "ix_search_entries_grams",
+        "grams",
+        postgresql_using="gin",
+        mysql_prefix="FULLTEXT",
+        mariadb_prefix="FULLTEXT",
+    ),
+)
+
+
+class ServerSearchIndex(SearchIndex):
+    """The index of a store on a server."""
+
+    metadata = search_metadata
+    entries = search_entries
+    created_at = search_entries.c.created_at
+    position = literal(0)
+
+    @abstractmethod
+    def grams_to_column(self, grams: frozenset[str]) -> Any:
+        """Returns how grams are stored."""
+
+    def add(self, connection: Connection, texts: Sequence[IndexedText]) -> None:
+        rows = [
+            {
+                "session_id": one.session_id,
+                "sequence": one.sequence,
+                "created_at": one.at,
+                "grams": self.grams_to_column(index_grams(one.normal)),
+            }
+            for one in texts
+            if one.normal
+        ]
+        if rows:
+            connection.execute(insert(search_entries), rows)
+
+    def remove(
+        self, connection: Connection, session_id: str, first: int, last: int | None = None
+    ) -> None:
+        columns = search_entries.c
+        statement = delete(search_entries).where(
+            columns.session_id == session_id, columns.sequence >= first
+        )
+        if last is not None:
+            statement = statement.where(columns.sequence <= last)
+        connection.execute(statement)
+
+    def clear(self, connection: Connection) -> None:
+        connection.execute(delete(search_entries))
+
+    def disagreement(self, connection: Connection) -> str | None:
+        return None
+
+    @abstractmethod
+    def grams_to_parameter(self, grams: frozenset[str]) -> Any:
+        """Returns how grams are asked for."""
+
+    async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:
+        grams = query_grams(query)
+        return {"grams": self.grams_to_parameter(grams)} if grams else {}
+
+    def source(self, *, looks_up: bool) -> FromClause:
+        return search_entries
+
+    def join(self, left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
+        return left.join(right, on)
+
+    def conditions(self, *, looks_up: bool) -> list[ColumnElement[bool]]:
+        return self._found() if looks_up else []
+
+    def order(self, *, looks_up: bool) -> list[ColumnElement[Any]]:
+        columns = search_entries.c
+        return [columns.created_at.desc(), columns.session_id.desc(), columns.sequence.desc()]
+
+    def start(
+        self, after: SearchBound | None, since: str | None, until: str | None
+    ) -> dict[str, Any]:
+        return {}
+
+    def go_on(self, row: Sequence[Any]) -> dict[str, Any]:
+        return {"at": row[1], "in": row[2], "number": row[3]}
+
+    def is_final(self, row: Sequence[Any], last: Sequence[Any]) -> bool:
+        return True

@@ -1,0 +1,235 @@
+"""Searching in SQLite: an FTS5 table of trigrams that keeps no text, numbered by time.
+
+The number of a text begins with the second and the microsecond in which its message was created,
+so that the newest candidates are the first that FTS5 comes to, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Join,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    column,
+    text,
+)
+from sqlalchemy import table as lightweight_table
+from sqlalchemy.ext.compiler import compiles
+
+from app.backends.sql.dialects.sqlite_search_text import to_match, to_tokenizer
+from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex, texts_of
+from app.backends.sql.tables import messages
+from app.model.errors import InvalidInput
+from app.model.search import SearchBound
+from app.model.search_query import SearchQuery
+
+_SECOND = 1 << 24
+"""How many numbers a second has, and how many of them a microsecond."""
+_MICROSECOND = 16
+
+_LAST = 2**63 - 1
+
+search_metadata = MetaData()
+
+search_entries = Table(
+    "search_entries",
+    search_metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", String(32), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+_index = lightweight_table("search_index", column("rowid", BigInteger), column("search_index"))
+
+_INSERT_ENTRIES = text("INSERT INTO search_entries VALUES (:id, :session_id, :sequence)")
+_INSERT_GRAMS = text("INSERT INTO search_index (rowid, grams) VALUES (:id, :grams)")
+_REMOVE_ENTRIES = text("DELETE FROM search_entries WHERE id = :id")
+_REMOVE_GRAMS = text(
+    "INSERT INTO search_index (search_index, rowid, grams) VALUES ('delete', :id, :grams)"
+)
+_TAKEN = text(
+    """
+    SELECT r.value ->> 0, (SELECT max(e.id) FROM search_entries e
+                           WHERE e.id >= r.value ->> 0 AND e.id < (r.value ->> 0) + (r.value ->> 1))
+    FROM json_each(:spans) r
+    """
+)
+_TAKEN_FROM = text("SELECT id FROM search_entries WHERE id >= :start AND id < :end ORDER BY id")
+_NUMBER = text(
+    """
+    SELECT id FROM search_entries
+    WHERE id >= :start AND id < :end AND session_id = :session_id AND sequence = :sequence
+    ORDER BY id LIMIT 1
+    """
+)
+
+
+class _Ordered(Join):
+    """A join whose order SQLite keeps (https://sqlite.org/lang_select.html, CROSS JOIN)."""
+
+    inherit_cache = True
+
+
+@compiles(_Ordered)
+def _compile_ordered(join: _Ordered, compiler: Any, **options: Any) -> str:
+    left = compiler.process(join.left, **options)
+    right = compiler.process(join.right, **options)
+    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause)}"
+
+
+class SqliteSearchIndex(SearchIndex):
+    """The index of an SQLite store."""
+
+    metadata = search_metadata
+    entries = search_entries
+    created_at = messages.c.created_at
+    position = search_entries.c.id
+
+    def add(self, connection: Connection, texts: Sequence[IndexedText]) -> None:
+        rows: list[dict[str, Any]] = [
+            {
+                "start": _start(one.at),
+                "session_id": one.session_id,
+                "sequence": one.sequence,
+                "grams": to_tokenizer(one.normal),
+            }
+            for one in texts
+            if one.normal
+        ]
+        if not rows:
+            return
+        _number(connection, rows)
+        # FTS5 writes out what it has in hand each time that a number is lower than the last one.
+        rows.sort(key=lambda row: row["id"])
+        connection.execute(_INSERT_ENTRIES, rows)
+        connection.execute(_INSERT_GRAMS, rows)
+
+    def remove(
+        self, connection: Connection, session_id: str, first: int, last: int | None = None
+    ) -> None:
+        for texts in texts_of(connection, session_id, first, last):
+            rows = []
+            for one in texts:
+                start = _start(one.at)
+                key = {"session_id": session_id, "sequence": one.sequence}
+                span = {"start": start, "end": _end_of_second(start)}
+                number = connection.execute(_NUMBER, key | span).scalar()
+                if number is not None:
+                    rows.append({"id": number, "grams": to_tokenizer(one.normal)})
+            if rows:
+                rows.sort(key=lambda row: row["id"])
+                connection.execute(_REMOVE_GRAMS, rows)
+                connection.execute(_REMOVE_ENTRIES, rows)
+
+    def clear(self, connection: Connection) -> None:
+        connection.execute(text("INSERT INTO search_index (search_index) VALUES ('delete-all')"))
+        connection.execute(text("DELETE FROM search_entries"))
+
+    def disagreement(self, connection: Connection) -> str | None:
+        return None
+
+    async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:
+        match = to_match(query)
+        return {"match": match} if match else {}
+
+    def source(self, *, looks_up: bool) -> FromClause:
+        if not looks_up:
+            return search_entries
+        return self.join(_index, search_entries, search_entries.c.id == _index.c.rowid)
+
+    def join(self, left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
+        return _Ordered(left, right, on)
+
+    def conditions(self, *, looks_up: bool) -> list[ColumnElement[bool]]:
+        number = _index.c.rowid if looks_up else search_entries.c.id
+        found = self._found() if looks_up else []
+        return [
+            *found,
+            number < bindparam("position", type_=BigInteger),
+            number >= bindparam("lowest", type_=BigInteger),
+        ]
+
+    def _found(self) -> list[ColumnElement[bool]]:
+        return [_index.c.search_index.op("MATCH")(bindparam("match", type_=Text))]
+
+    def order(self, *, looks_up: bool) -> list[ColumnElement[Any]]:
+        return [(_index.c.rowid if looks_up else search_entries.c.id).desc()]
+
+    def start(
+        self, after: SearchBound | None, since: str | None, until: str | None
+    ) -> dict[str, Any]:
+        ends = [_end_of_second(_start(after.created_at))] if after else []
+        ends += [_end_of_second(_start(until))] if until else []
+        return {
+            "position": min(ends, default=_LAST),
+            "lowest": _start(since) if since else 0,
+        }
+
+    def go_on(self, row: Sequence[Any]) -> dict[str, Any]:
+        return {"position": row[0]}
+
+    def is_final(self, row: Sequence[Any], last: Sequence[Any]) -> bool:
+        # A number is never lower than where its moment begins: what follows is older than that.
+        return bool(_start(row[1]) >= last[0])
+
+
+def _number(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Gives each row an `id` that is free, the first ones from its `start`."""
+    alike: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(row["start"], []).append(row)
+    sizes = {start: _MICROSECOND + 2 * len(same) for start, same in alike.items()}
+    spans = orjson.dumps(list(sizes.items())).decode()
+    taken: dict[int, int | None] = dict(connection.execute(_TAKEN, {"spans": spans}).all())
+    given: set[int] = set()
+    highest = -1
+    for start in sorted(alike):
+        same, last = alike[start], taken[start]
+        first = max(start if last is None else last + 1, highest + 1)
+        numbers: Iterable[int] = range(first, first + len(same))
+        if first + len(same) > start + sizes[start]:
+            numbers = (one for one in _free_from(connection, start) if one not in given)
+        for row, number in zip(same, numbers, strict=False):
+            row["id"] = number
+            given.add(number)
+            highest = max(highest, number)
+    if len(given) < len(rows):
+        raise InvalidInput("the store has too many messages of this second")
+
+
+def _free_from(connection: Connection, start: int) -> Iterator[int]:
+    """Yields the free numbers of a second from one on, for a moment of very many messages."""
+    number, end = start, _end_of_second(start)
+    for (taken,) in connection.execute(_TAKEN_FROM, {"start": start, "end": end}):
+        yield from range(number, taken)
+        number = taken + 1
+    yield from range(number, end)
+
+
+def _start(at: str) -> int:
+    """Returns the first number of a moment. Times of `app.model.timestamps` are canonical."""
+    return _second(at[:19]) + int(at[20:26]) * _MICROSECOND
+
+
+@lru_cache(maxsize=1024)
+def _second(at: str) -> int:
+    day = date(int(at[:4]), int(at[5:7]), int(at[8:10])).toordinal()
+    return (day * 86_400 + int(at[11:13]) * 3600 + int(at[14:16]) * 60 + int(at[17:19])) * _SECOND
+
+
+def _end_of_second(number: int) -> int:
+    return (number // _SECOND + 1) * _SECOND
