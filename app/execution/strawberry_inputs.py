@@ -105,12 +105,12 @@ class _Object:
 
     def __init__(self, class_: Callable[..., Any]) -> None:
         self._class = class_
-        self._fields: list[tuple[str, str, Convert | None]] = []
+        self._fields: dict[str, tuple[str, Convert | None]] = {}
         self._implied: dict[str, None] = {}
 
     def add(self, field: Any, name: str, convert: Convert | None) -> None:
         """Adds a field of the type."""
-        self._fields.append((name, field.python_name, convert))
+        self._fields[name] = field.python_name, convert
         if field.default_value is MISSING and field.default_factory is MISSING:
             self._implied[field.python_name] = None
 
@@ -119,10 +119,10 @@ class _Object:
         if value is None or value is UNSET:
             return value
         given: dict[str, Any] = self._implied.copy()
-        for name, python_name, convert in self._fields:
-            if name in value:
-                item = value[name]
-                given[python_name] = item if convert is None else convert(item)
+        fields = self._fields
+        for name, item in value.items():
+            python_name, convert = fields[name]
+            given[python_name] = item if convert is None else convert(item)
         return self._class(**given)
 
 

@@ -9,7 +9,7 @@ count (GraphQL specification, section 6.1.2, CoerceVariableValues).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -18,7 +18,6 @@ from graphql import (
     GraphQLEnumType,
     GraphQLError,
     GraphQLID,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInt,
@@ -166,25 +165,15 @@ class InputTypes:
         return _scalar(type_), 0
 
     def _compile_object(self, type_: GraphQLInputObjectType) -> tuple[Coerce, int] | None:
-        fields: list[_Field] = []
+        fields: dict[str, tuple[str, Coerce]] = {}
         levels = 0
         for name, field in type_.fields.items():
             compiled = self._compile(field.type)
             if compiled is None:
                 return None
-            fields.append(_field(name, field, compiled[0]))
+            fields[name] = field.out_name or name, compiled[0]
             levels = max(levels, compiled[1])
         return _object(type_, fields), levels + 1
-
-
-_Field: TypeAlias = tuple[str, str, Coerce, bool, Any]
-"""The name, the name in the result, the coercion, whether a value must be given, the default."""
-
-
-def _field(name: str, field: GraphQLInputField, coerce: Coerce) -> _Field:
-    required = is_required_input_field(field)
-    default = Undefined if required else coerce_default_value(field)
-    return name, field.out_name or name, coerce, required, default
 
 
 def _not_null(coerce: Coerce) -> Coerce:
@@ -265,28 +254,28 @@ _BUILT_IN: Mapping[str, tuple[GraphQLScalarType, Coerce]] = {
 }
 
 
-def _object(type_: GraphQLInputObjectType, fields: Collection[_Field]) -> Coerce:
+def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Coerce]]) -> Coerce:
+    required = {name for name, field in type_.fields.items() if is_required_input_field(field)}
+    defaults = {
+        fields[name][0]: default
+        for name, field in type_.fields.items()
+        if (default := coerce_default_value(field)) is not Undefined
+    }
     one_of = type_.is_one_of
     # By default the type's own function hands the dictionary through.
     make = None if type_.out_type is GraphQLInputObjectType.out_type else type_.out_type
 
     def coerce_object(value: Any, left: list[int]) -> Any:
-        if type(value) is not dict:
+        if type(value) is not dict or (required and not required <= value.keys()):
             raise Uncommon
         left[0] -= 1
-        found = 0
-        coerced: dict[str, Any] = {}
-        for name, out_name, coerce, required, default in fields:
-            if name in value:
-                found += 1
-                coerced[out_name] = coerce(value[name], left)
-            elif default is not Undefined:
-                coerced[out_name] = default
-            elif required:
-                raise Uncommon
-        if found != len(value):
-            raise Uncommon
-        if one_of and (found != 1 or len(coerced) != 1 or next(iter(coerced.values())) is None):
+        coerced = defaults.copy()
+        for name, item in value.items():
+            out_name, coerce = fields[name]
+            coerced[out_name] = coerce(item, left)
+        if one_of and (
+            len(value) != 1 or len(coerced) != 1 or next(iter(coerced.values())) is None
+        ):
             raise Uncommon
         return coerced if make is None else make(coerced)
 

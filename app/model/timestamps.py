@@ -16,8 +16,7 @@ def to_timestamp(moment: datetime) -> Timestamp:
     """Returns an aware moment in canonical form. ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("a time without an offset is ambiguous")
-    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
-    return Timestamp(text[:-6] + "Z")
+    return _canonical(moment.astimezone(UTC))
 
 
 def parse_timestamp(text: str, *, naive: tzinfo | None = None) -> Timestamp:
@@ -37,4 +36,8 @@ def parse_timestamp(text: str, *, naive: tzinfo | None = None) -> Timestamp:
 
 def now() -> Timestamp:
     """Returns the present time by the system's clock."""
-    return to_timestamp(datetime.now(UTC))
+    return _canonical(datetime.now(UTC))
+
+
+def _canonical(moment: datetime) -> Timestamp:
+    return Timestamp(moment.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z")

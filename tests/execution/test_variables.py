@@ -85,12 +85,12 @@ def both(head: str, given: dict[str, Any]) -> tuple[VariableValues | None, Any]:
     return ours, theirs if isinstance(theirs, VariableValues) else None
 
 
-def in_order(value: Any) -> Any:
-    """Tells apart what Python takes for equal: true and 1, and dictionaries in another order."""
+def exact(value: Any) -> Any:
+    """Tells apart what Python takes for equal, such as true and 1."""
     if isinstance(value, dict):
-        return [(key, in_order(item)) for key, item in value.items()]
+        return {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [in_order(item) for item in value]
+        return [exact(item) for item in value]
     return type(value), value
 
 
@@ -152,7 +152,7 @@ def test_what_is_coerced_is_what_graphql_core_makes_of_it(given: dict[str, Any])
 
     if ours is not None:
         assert theirs is not None
-        assert in_order(ours.coerced) == in_order(theirs.coerced)
+        assert exact(ours.coerced) == exact(theirs.coerced)
         assert list(ours.sources) == list(theirs.sources)
         for name, source in ours.sources.items():
             assert source.value is theirs.sources[name].value
@@ -171,7 +171,7 @@ def test_what_is_common_needs_no_graphql_core(given: dict[str, Any]) -> None:
     ours, theirs = both(GROW, given)
 
     assert ours is not None
-    assert in_order(ours.coerced) == in_order(theirs.coerced)
+    assert exact(ours.coerced) == exact(theirs.coerced)
 
 
 @pytest.mark.parametrize(
