@@ -94,6 +94,12 @@ class CompiledRun:
 
     async def result(self, timeout_seconds: float) -> ExecutionResult:
         """Runs the operation and returns its result, under the promises of `Run.result`."""
+        try:
+            return await self._result(timeout_seconds)
+        finally:
+            self._take_apart()
+
+    async def _result(self, timeout_seconds: float) -> ExecutionResult:
         self.loop = asyncio.get_running_loop()
         fields = self.plan.fields
         if self.plan.serial:
@@ -113,6 +119,19 @@ class CompiledRun:
         for path in self._nulls:
             _put_null(self._data, keys_of(path))
         return ExecutionResult(self._data, self.errors or None)
+
+    def _take_apart(self) -> None:
+        """Breaks the cycles, so that a run is freed with all it loaded and not by a collection.
+
+        Collecting the garbage of many requests together takes a quarter of the time that they do.
+        """
+        pending, self._roots = self._roots, []
+        while pending:
+            member = pending.pop()
+            member.up = None
+            if isinstance(member, Spot):
+                pending += member.members
+                member.members = []
 
     def _complete_root(self, build: Any) -> None:
         try:

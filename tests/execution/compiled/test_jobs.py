@@ -11,14 +11,17 @@ import pytest
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from app.execution.compiled.job import Job
+from app.execution.compiled.job import Job, Spot
 from app.execution.compiled.operation import ExecutionOptions
+from app.execution.compiled.run import CompiledRun
 from app.execution.document import Prepared
 from app.execution.executor import Executor
 from app.execution.limits import QueryLimits
 from app.execution.operation import Request, ShownError
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
+
+OF_A_RUN = (CompiledRun, Job, Spot)
 
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
 
@@ -139,6 +142,17 @@ async def test_all_loads_of_a_level_are_one_batch_and_no_task_is_made_for_them()
     assert world.asked == [[1, 2, 3]]
     assert [type(task) for task in world.tasks] == [Job, Job, Job]
     assert len(set(map(id, world.tasks))) == 3
+
+
+async def test_a_run_is_freed_when_it_ends_and_needs_no_garbage_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        response = await run('{ items { shared } named(name: "a") }')
+        assert [type(left) for left in gc.get_objects() if isinstance(left, OF_A_RUN)] == []
+    finally:
+        gc.enable()
+    assert response.data["items"] == [{"shared": 10}] * 3
 
 
 async def test_context_variables_are_each_resolvers_own() -> None:
