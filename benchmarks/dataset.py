@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 from app.model.events import Event, EventKind
@@ -12,7 +12,7 @@ from app.model.message import Message, MessageRole, MessageStatus
 from app.model.parts import Part, TextPart, ToolCallPart, ToolResultPart
 from app.model.records import Record
 from app.model.session import Session, SessionKind, User
-from app.model.timestamps import to_timestamp
+from app.model.timestamps import Timestamp, to_timestamp
 from app.rules.previews import preview_of
 
 OWNERS = 20
@@ -45,17 +45,28 @@ async def records(sessions: int, messages: int, long_messages: int) -> AsyncIter
 
 
 def _session(chance: random.Random, number: int, title: str, length: int) -> list[Record]:
-    session_id = derive_session_id("benchmark", str(number))
-    start = _START + timedelta(minutes=number)
-    made = [
-        _message(chance, session_id, sequence, start + timedelta(seconds=sequence))
-        for sequence in range(1, length + 1)
-    ]
-    epoch = Epoch(f"{number:08x}")
-    created = to_timestamp(start)
-    last = made[-1].created_at if made else None
-    session = Session(
-        id=session_id,
+    session_id = session_id_of(number)
+    made = [_message(chance, session_id, at, spoken_at(number, at)) for at in range(1, length + 1)]
+    preview = next((m.preview for m in reversed(made) if m.preview), None)
+    return [session_of(number, title, length, preview), *made, *log_of(number, length)]
+
+
+def session_id_of(number: int) -> SessionId:
+    """Returns the id of a session by its number."""
+    return derive_session_id("benchmark", str(number))
+
+
+def spoken_at(number: int, sequence: int) -> Timestamp:
+    """Returns when a message was said: one a second, the sessions a minute apart."""
+    return to_timestamp(_START + timedelta(minutes=number, seconds=sequence))
+
+
+def session_of(number: int, title: str, length: int, preview: str | None) -> Session:
+    """Returns a session to which `length` messages were added, and nothing else happened."""
+    created = spoken_at(number, 0)
+    last = spoken_at(number, length) if length else None
+    return Session(
+        id=session_id_of(number),
         key=f"benchmark:{number}",
         owner_id=UserId(f"user-{number % OWNERS}"),
         agent_id=None,
@@ -75,34 +86,28 @@ def _session(chance: random.Random, number: int, title: str, length: int) -> lis
         last_activity_at=last or created,
         message_count=length,
         archived_message_count=0,
-        preview=next((m.preview for m in reversed(made) if m.preview), None),
+        preview=preview,
         last_sequence=Sequence(length),
-        epoch=epoch,
+        epoch=Epoch(f"{number:08x}"),
         revision=Revision(length + 1),
     )
-    created_event = Event(
-        session.id, Revision(1), EventKind.SESSION_CREATED, created, None, {}, None
-    )
-    added = [
-        Event(
-            session.id,
-            Revision(message.sequence + 1),
-            EventKind.MESSAGE_ADDED,
-            message.created_at,
-            message.sequence,
-            {},
-            None,
-        )
-        for message in made
-    ]
-    return [session, *made, created_event, *added]
+
+
+def log_of(number: int, length: int) -> Iterator[Event]:
+    """Yields the events of such a session."""
+    session_id, created = session_id_of(number), EventKind.SESSION_CREATED
+    yield Event(session_id, Revision(1), created, spoken_at(number, 0), None, {}, None)
+    added = EventKind.MESSAGE_ADDED
+    for sequence in range(1, length + 1):
+        at = spoken_at(number, sequence)
+        yield Event(session_id, Revision(sequence + 1), added, at, Sequence(sequence), {}, None)
 
 
 def _words(chance: random.Random, low: int, high: int) -> str:
     return " ".join(chance.choices(_WORDS, k=chance.randint(low, high)))
 
 
-def _message(chance: random.Random, session_id: SessionId, sequence: int, at: datetime) -> Message:
+def _message(chance: random.Random, session_id: SessionId, sequence: int, at: Timestamp) -> Message:
     turn = sequence % 4
     parts: tuple[Part, ...]
     if turn == 2:
@@ -128,7 +133,7 @@ def _message(chance: random.Random, session_id: SessionId, sequence: int, at: da
         model="example-model" if role is MessageRole.ASSISTANT else None,
         usage=None,
         metadata={},
-        created_at=to_timestamp(at),
+        created_at=at,
         edited_at=None,
         archived_at=None,
     )

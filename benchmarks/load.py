@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.http_connection import HttpConnection
@@ -51,7 +52,9 @@ async def measure(
 def quantiles(times: list[float]) -> tuple[float, float]:
     """Returns the median and the 99th percentile of seconds, in milliseconds."""
     ordered = sorted(times)
-    return (
-        1000 * ordered[len(ordered) // 2],
-        1000 * ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)],
-    )
+    return 1000 * percentile(ordered, 50), 1000 * percentile(ordered, 99)
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """Returns the value that so many of a hundred do not exceed, of values in ascending order."""
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]

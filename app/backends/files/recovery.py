@@ -9,7 +9,7 @@ point and done again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,8 +121,8 @@ class Recovery:
             known = _known_fingerprints(connection)
         differing = [
             name
-            for name in self._names()
-            if known.pop(name, None) != store.system.fingerprint(store.layout.active(name))
+            for name, fingerprint in self._fingerprints()
+            if known.pop(name, None) != fingerprint
         ]
         for name in (*differing, *known):
             with store.index.sharing(), store.locks.stripes([name]):
@@ -169,6 +169,13 @@ class Recovery:
             for file in system.list_names(layout.sessions / shard)
             if file.endswith(".jsonl")
         ]
+
+    def _fingerprints(self) -> Iterator[tuple[str, Fingerprint]]:
+        layout, system = self._store.layout, self._store.system
+        for shard in system.list_names(layout.sessions):
+            for file, fingerprint in system.fingerprints(layout.sessions / shard).items():
+                if file.endswith(".jsonl"):
+                    yield file.removesuffix(".jsonl"), fingerprint
 
     def _recover(
         self, connection: sqlite3.Connection, name: str, known: Stored | None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 READ = os.O_RDONLY
 WRITE = os.O_WRONLY
@@ -19,8 +20,7 @@ CREATE = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
 REPLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True):
     """What tells whether a file is still the one, and as long, as it was when last looked at.
 
     The time of the last change is in it, so that a file that another program has changed in place
@@ -30,6 +30,10 @@ class Fingerprint:
     inode: int
     size: int
     modified: int
+
+
+def _fingerprint(found: os.stat_result) -> Fingerprint:
+    return Fingerprint(found.st_ino & (1 << 63) - 1, found.st_size, found.st_mtime_ns)
 
 
 class System:
@@ -89,12 +93,25 @@ class System:
             found = os.stat(path)
         except FileNotFoundError:
             return None
-        return Fingerprint(found.st_ino & (1 << 63) - 1, found.st_size, found.st_mtime_ns)
+        return _fingerprint(found)
 
     def fingerprint_open(self, descriptor: int) -> Fingerprint:
         """Returns what an open file looks like."""
         found = os.fstat(descriptor)
-        return Fingerprint(found.st_ino & (1 << 63) - 1, found.st_size, found.st_mtime_ns)
+        return _fingerprint(found)
+
+    def fingerprints(self, path: Path) -> dict[str, Fingerprint]:
+        """Returns what every file in a directory looks like, by its name."""
+        found = {}
+        with os.scandir(path) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_file():
+                        found[entry.name] = _fingerprint(entry.stat())
+                except FileNotFoundError:
+                    # Taken away since the directory was read.
+                    continue
+        return found
 
     def list_names(self, path: Path) -> list[str]:
         """Returns the names in a directory, sorted; none where there is no such directory."""

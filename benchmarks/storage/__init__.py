@@ -1,0 +1,1 @@
+"""Measurements of the storage backends alone, without GraphQL and HTTP."""
