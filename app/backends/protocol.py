@@ -210,7 +210,7 @@ class Transfer(Protocol):
         ...
 
 
-class Backend(Sessions, Messages, Directory, Log, Transfer, Protocol):
+class Backend(Sessions, Messages, Search, Directory, Log, Transfer, Protocol):
     """A store of conversations."""
 
     @property

@@ -12,6 +12,7 @@ from app.model.errors import NotFound
 from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, SessionKey, UserId
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
+from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 from app.resolvers.scopes import read_scope
 from app.resolvers.services import Services
@@ -58,6 +59,13 @@ async def load_message_pages(
         if request not in found
     }
     return {**found, **gone}
+
+
+async def load_searches(
+    services: Services, caller: Caller, requests: Collection[SearchRequest]
+) -> Found[SearchRequest, Page[SearchHit]]:
+    """Answers pages of the messages that match, of the sessions that the caller may see."""
+    return await services.backend.search_messages(requests, read_scope(caller))
 
 
 async def load_users(

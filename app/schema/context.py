@@ -61,6 +61,7 @@ class OperationContext:
     session_pages = Loaded(loaders.load_session_pages)
     messages = Loaded(loaders.load_messages)
     message_pages = Loaded(loaders.load_message_pages)
+    searches = Loaded(loaders.load_searches)
     users = Loaded(loaders.load_users)
     agents = Loaded(loaders.load_agents)
     profiles = Loaded(loaders.load_profiles)

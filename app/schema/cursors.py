@@ -16,6 +16,9 @@ from zlib import crc32
 from app.model.errors import InvalidInput
 from app.model.identifiers import Epoch, Position, Revision, Sequence, SessionId
 from app.model.paging import SessionBound, SessionOrderField
+from app.model.search import SearchBound, SearchOrder
+from app.model.search_query import SearchQuery
+from app.model.timestamps import Timestamp
 from app.schema.opaque_text import decode_opaque, encode_opaque
 
 MOST_CHARACTERS = 16_384
@@ -63,6 +66,27 @@ def decode_session_cursor(
     return SessionBound(value, SessionId(session_id))
 
 
+def encode_search_cursor(bound: SearchBound, query: SearchQuery, order: SearchOrder) -> str:
+    """Returns the cursor of a hit among those of a query in that order."""
+    score, created_at, session_id, sequence = bound
+    place = f"{score}.{sequence}.{session_id}\x00{created_at}"
+    return _encode(place, "search", _search_name(query, order))
+
+
+def decode_search_cursor(
+    text: str, query: SearchQuery, order: SearchOrder, path: tuple[str, ...]
+) -> SearchBound:
+    """Returns the place of a cursor. InvalidInput for one of another query or order."""
+    place = _decode(text, "search", _search_name(query, order), path)
+    place, separator, created_at = place.partition("\x00")
+    score, sequence, session_id = (*place.split(".", 2), "", "")[:3]
+    if not separator or not _NUMBER.fullmatch(score) or not _NUMBER.fullmatch(sequence):
+        raise _malformed(path)
+    return SearchBound(
+        int(score), Timestamp(created_at), SessionId(session_id), Sequence(int(sequence))
+    )
+
+
 def encode_event_cursor(session_id: SessionId, position: Position) -> str:
     """Returns the cursor of a place in a session's log."""
     return _encode(f"{position.revision}.{position.epoch}", "event", session_id)
@@ -74,6 +98,10 @@ def decode_event_cursor(text: str, session_id: SessionId, path: tuple[str, ...])
     if not separator or not _NUMBER.fullmatch(revision):
         raise _malformed(path)
     return Position(Epoch(epoch), Revision(int(revision)))
+
+
+def _search_name(query: SearchQuery, order: SearchOrder) -> str:
+    return "\x00".join([order.value, *(term.text for term in query.terms)])
 
 
 def _order_name(order: SessionOrderField, descending: bool) -> str:

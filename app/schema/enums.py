@@ -10,6 +10,7 @@ import strawberry
 
 from app.model.message import MessageRole, MessageScope, MessageStatus
 from app.model.paging import SessionOrderField
+from app.model.search import SearchOrder
 from app.model.session import SessionKind
 from app.rules.caller import Permission
 
@@ -92,6 +93,17 @@ _expose(
         SessionOrderField.LAST_ACTIVITY: "The time of the newest message, or of the creation.",
         SessionOrderField.CREATED: "The time of the creation.",
         SessionOrderField.TITLE: "The title, upper and lower case alike; no title comes first.",
+    },
+)
+_expose(
+    SearchOrder,
+    "What the messages found are ordered by.",
+    {
+        SearchOrder.RELEVANCE: (
+            "How well they answer the query, the newest first among equals. The newest 1,000 "
+            "that match are ranked and answered."
+        ),
+        SearchOrder.NEWEST: "The time that they were said, the newest first: all that match.",
     },
 )
 _expose(

@@ -9,12 +9,19 @@ import strawberry
 from app.model import session as model
 from app.model.errors import LimitExceeded
 from app.model.identifiers import AgentId, MessageId, ProfileId, SessionKey
+from app.model.search import SearchOrder
 from app.rules.text import check_text
 from app.schema.connection import AFTER, BEFORE, FIRST, LAST
 from app.schema.context import Info, OperationContext
 from app.schema.directory import Agent, Profile
 from app.schema.field import field
 from app.schema.global_id import Identified, decode_global_id, decode_session_id
+from app.schema.message_search import (
+    MessageSearchConnection,
+    MessageSearchFilter,
+    SearchResult,
+    search_messages,
+)
 from app.schema.node import Node
 from app.schema.session import Session
 from app.schema.session_list import (
@@ -158,6 +165,42 @@ class Query:
             before=before,
             which=which,
             order_by=order_by,
+        )
+
+    @field(
+        graphql_type=MessageSearchConnection | None,
+        description=(
+            "Messages that have every term of a query, in your sessions, or in everybody's where "
+            "you may see them. Terms are parted by spaces; what stands between quotation marks "
+            "is one term. Case, width and forms of a character make no difference. A term is "
+            "found wherever it stands, also within a word, and CJK down to one character; other "
+            "terms of one or two characters are found as whole words. Words, calls and results "
+            "of tools, transcripts, names of files and descriptions of images are searched: the "
+            "first 65,536 characters of each message. Next page: `first: 20, after: endCursor`."
+        ),
+    )
+    @staticmethod
+    async def search_messages(
+        info: Info,
+        query: Annotated[
+            str,
+            strawberry.argument(
+                description="What to search for: at most 200 characters and 10 terms."
+            ),
+        ],
+        first: Annotated[int | None, strawberry.argument(description=FIRST)] = None,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+        which: Annotated[
+            MessageSearchFilter | None,
+            strawberry.argument(name="filter", description="Among which messages."),
+        ] = None,
+        order_by: Annotated[
+            SearchOrder, strawberry.argument(description="In which order.")
+        ] = SearchOrder.RELEVANCE,
+    ) -> SearchResult:
+        """Loads a page of hits."""
+        return await search_messages(
+            info, query, first=first, after=after, which=which, order=order_by
         )
 
 

@@ -16,7 +16,9 @@ from app.model.paging import (
     title_order,
 )
 from app.model.timestamps import Timestamp
+from app.rules.limits import Limits
 from app.rules.paging import choose_window
+from app.rules.search import check_search_query
 from app.rules.text import check_text
 from app.schema.connection import PageEnds, PageInfo
 from app.schema.context import Info
@@ -85,6 +87,13 @@ class SessionFilterInput:
     title: str | None = strawberry.field(
         default=None,
         description="Only sessions with this in their title, upper and lower case alike.",
+    )
+    query: str | None = strawberry.field(
+        default=None,
+        description=(
+            "Only sessions whose title, or one of whose messages, has every term of this query; "
+            "`searchMessages` tells what a term is."
+        ),
     )
 
 
@@ -157,7 +166,7 @@ async def list_sessions(
     )
     request = SessionPageRequest(
         window=window,
-        filter=_filter(which),
+        filter=_filter(which, info.context.services.limits),
         order=order.field,
         descending=order.descending,
         fields=fields_of_edges(info, Session, model.Session),
@@ -189,7 +198,7 @@ def _ordering_value(session: model.Session, field: SessionOrderField) -> str:
             return title_order(session.title)
 
 
-def _filter(given: SessionFilterInput | None) -> SessionFilter:
+def _filter(given: SessionFilterInput | None, limits: Limits) -> SessionFilter:
     if given is None:
         return SessionFilter()
     for text, name in ((given.channel, "channel"), (given.title, "title")):
@@ -211,4 +220,7 @@ def _filter(given: SessionFilterInput | None) -> SessionFilter:
         updated_since=since,
         updated_until=until,
         title=given.title,
+        query=None
+        if given.query is None
+        else check_search_query(given.query, ("filter", "query"), limits),
     )

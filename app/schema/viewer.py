@@ -32,6 +32,8 @@ class LimitsType:
     metadata_bytes: int = strawberry.field(
         description="The largest metadata of a session or a message, and the largest usage."
     )
+    search_query_length: int = strawberry.field(description="The longest query to search for.")
+    search_terms: int = strawberry.field(description="The most terms of a query to search for.")
     json_depth: int = strawberry.field(description="How deep JSON may nest objects and lists.")
 
 

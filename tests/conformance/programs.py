@@ -52,6 +52,8 @@ from app.model.paging import (
     title_order,
 )
 from app.model.parts import TextPart, ToolCallPart
+from app.model.search import SearchBound, SearchOrder, SearchRequest
+from app.model.search_query import parse_query
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Read:
 
     sessions: SessionPageRequest
     messages: tuple[MessagePageRequest, ...]
+    searches: tuple[SearchRequest, ...]
     logs: tuple[LogRead, ...]
     keys: tuple[SessionKey, ...]
     ids: tuple[MessageId, ...]
@@ -83,6 +86,20 @@ Step: TypeAlias = Write | Read | Reopen
 
 IDS = [number_id(number) for number in range(4)]
 WORDS = ["", "Alpha", "alpha", "ß", "SS", "会话", "100%", "a_b", "'quoted'", "[1]"]
+QUERIES = [
+    "alpha",
+    "ALPH",
+    "ss",
+    "会",
+    "会话",
+    "话 会",
+    "100%",
+    "b",
+    "a_b",
+    "'quoted'",
+    "search",
+    "[1",
+]
 
 ids = st.sampled_from(IDS)
 scopes = st.sampled_from([EVERYTHING, EVERYTHING, EVERYTHING, ALICES, BOBS])
@@ -102,6 +119,8 @@ parts = st.lists(
 senders = st.none() | st.builds(
     Sender, titles, st.none() | st.just(BOB), st.none() | st.just(AgentId("helper"))
 ).filter(lambda sender: sender != Sender())
+
+queries = st.sampled_from(QUERIES).map(parse_query)
 
 new_messages = st.builds(
     NewMessage,
@@ -193,6 +212,7 @@ def session_pages(order: SessionOrderField) -> st.SearchStrategy[SessionPageRequ
         updated_since=st.none() | times,
         updated_until=st.none() | times,
         title=st.none() | words,
+        query=st.sampled_from([None, None]) | queries,
     )
     windows = st.builds(Window, st.integers(1, 4), st.sampled_from(Take), bounds, bounds)
     return st.builds(
@@ -204,6 +224,29 @@ def session_pages(order: SessionOrderField) -> st.SearchStrategy[SessionPageRequ
     )
 
 
+searches = st.builds(
+    SearchRequest,
+    queries,
+    st.builds(
+        Window,
+        st.integers(0, 5),
+        after=st.none()
+        | st.builds(SearchBound, st.sampled_from([0, 0, 2500]), times, ids, numbers),
+    ),
+    st.sampled_from(SearchOrder),
+    st.just(SessionFilter())
+    | st.builds(
+        SessionFilter,
+        archived=st.sampled_from([None, False]),
+        profile_id=st.sampled_from([None, ProfileId("default")]),
+        title=st.none() | words,
+    ),
+    session_id=st.none() | ids,
+    roles=st.none() | st.frozensets(st.sampled_from(MessageRole)),
+    messages=st.sampled_from(MessageScope),
+    since=st.none() | times,
+    until=st.none() | times,
+)
 number_bounds = st.none() | numbers
 reads = st.builds(
     Read,
@@ -219,6 +262,7 @@ reads = st.builds(
         ),
         max_size=4,
     ).map(tuple),
+    searches=st.lists(searches, max_size=3).map(tuple),
     logs=st.lists(
         st.builds(
             LogRead,

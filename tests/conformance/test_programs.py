@@ -37,6 +37,7 @@ async def answers(backend: Backend, step: Write | Read) -> list[Any]:
     found: list[Mapping[Any, Any]] = [
         await backend.page_sessions([step.sessions], scope),
         await backend.page_messages(step.messages, scope),
+        await backend.search_messages(step.searches, scope),
         await backend.read_logs(step.logs, scope),
         await backend.find_sessions(step.keys, scope),
         await backend.get_messages(step.ids, scope),

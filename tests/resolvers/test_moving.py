@@ -25,12 +25,14 @@ from app.backends.conformance.samples import (
     said,
     session_of,
 )
+from app.backends.conformance.search_samples import asked, pages_of_hits
 from app.backends.open import open_backend
 from app.backends.protocol import Backend
 from app.model.changes import AddMessages, DeleteSession, RenameSession
 from app.model.errors import StoreUnavailable
 from app.model.message import Message
 from app.model.records import Deletion, Loaded, Record
+from app.model.search import SearchOrder
 from app.model.session import Session
 from app.resolvers.comparing import Comparison, compare_stores
 from app.resolvers.moving import copy_store
@@ -110,6 +112,16 @@ async def test_a_copy_there_and_back_changes_nothing(pair: tuple[Backend, Backen
     await copy(source, target)
     assert await copy(target, source) == Loaded(unchanged=6)
     assert await records_of(source) == before
+
+
+async def test_a_copy_finds_the_same(pair: tuple[Backend, Backend]) -> None:
+    source, target = pair
+    await copy(source, target)
+    counts = {"edited": 2, "m70": 4, "m5": 2, "hi": 1, "nothing": 0}
+    requests = [asked(query, order=order, limit=50) for query in counts for order in SearchOrder]
+    found = await pages_of_hits(source, requests)
+    assert [len(found[request].items) for request in requests[::2]] == list(counts.values())
+    assert await pages_of_hits(target, requests) == found
 
 
 async def test_a_client_goes_on_at_the_copy_where_it_was(pair: tuple[Backend, Backend]) -> None:

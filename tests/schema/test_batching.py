@@ -107,6 +107,31 @@ async def test_a_page_costs_the_same_however_long_it_is(
     assert len(statements) == sum(expected.values())
 
 
+@pytest.mark.parametrize("order", ["RELEVANCE", "NEWEST"])
+async def test_a_page_of_hits_costs_the_same_however_long_it_is(
+    counted: tuple[Api, CountingBackend, list[str]], order: str
+) -> None:
+    api, backend, statements = counted
+    counts: set[int] = set()
+    for size in (1, 20, 100):
+        backend.calls.clear()
+        statements.clear()
+        data = await api.run(
+            "query ($n: Int!, $order: SearchOrder!) {"
+            ' searchMessages(query: ".3", first: $n, orderBy: $order) { edges {'
+            " node { text session { key owner { name } } } snippet { text } } } }",
+            n=size,
+            order=order,
+        )
+        edges = data["searchMessages"]["edges"]
+        assert len({edge["node"]["session"]["key"] for edge in edges}) == size
+        assert all(edge["node"]["text"].endswith(".3") for edge in edges)
+        assert backend.calls == {"search_messages": 1, "get_users": 1}
+        counts.add(len(statements))
+    assert len(counts) == 1
+    assert max(counts) <= 4
+
+
 async def test_active_and_archived_pages_of_a_session_are_one_batch(
     counted: tuple[Api, CountingBackend, list[str]],
 ) -> None:

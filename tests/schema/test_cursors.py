@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from app.model.errors import InvalidInput
 from app.model.identifiers import Epoch, Position, Revision, Sequence, SessionId
 from app.model.paging import SessionBound, SessionOrderField
+from app.model.search import SearchBound, SearchOrder
+from app.model.search_query import SearchQuery, parse_query
+from app.model.timestamps import Timestamp
 from app.schema.cursors import (
     decode_event_cursor,
     decode_message_cursor,
+    decode_search_cursor,
     decode_session_cursor,
     encode_event_cursor,
     encode_message_cursor,
+    encode_search_cursor,
     encode_session_cursor,
 )
 
@@ -24,6 +29,9 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 SESSION_IDS = st.text("0123456789abcdef", min_size=1, max_size=32).map(SessionId)
 NUMBERS = st.integers(0, 10**17)
 TITLES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
+QUERIES = TITLES.map(parse_query)
+ALPHA = parse_query("alpha")
+AT = Timestamp("2026-03-01T09:30:00.000000Z")
 ORDERS = st.tuples(st.sampled_from(SessionOrderField), st.booleans())
 
 
@@ -47,6 +55,25 @@ def test_an_event_cursor_comes_back(session_id: SessionId, number: int, epoch: s
     position = Position(Epoch(epoch), Revision(number))
     cursor = encode_event_cursor(session_id, position)
     assert decode_event_cursor(cursor, session_id, ("after",)) == position
+
+
+@given(SESSION_IDS, NUMBERS, NUMBERS, QUERIES, st.sampled_from(SearchOrder))
+def test_a_search_cursor_comes_back_for_its_query(
+    session_id: SessionId, score: int, number: int, query: SearchQuery, order: SearchOrder
+) -> None:
+    bound = SearchBound(score, AT, session_id, Sequence(number))
+    cursor = encode_search_cursor(bound, query, order)
+    assert decode_search_cursor(cursor, query, order, ("after",)) == bound
+
+
+@given(QUERIES, QUERIES, st.sampled_from(SearchOrder), st.sampled_from(SearchOrder))
+def test_a_search_cursor_is_refused_for_any_other_query_or_order(
+    query: SearchQuery, other: SearchQuery, order: SearchOrder, other_order: SearchOrder
+) -> None:
+    assume((query, order) != (other, other_order))
+    cursor = encode_search_cursor(SearchBound(0, AT, SessionId("0123"), Sequence(1)), query, order)
+    with pytest.raises(InvalidInput, match="belong to the list and the order"):
+        decode_search_cursor(cursor, other, other_order, ("after",))
 
 
 @given(SESSION_IDS, SESSION_IDS, NUMBERS)
@@ -82,6 +109,7 @@ def _decoders(session_id: SessionId) -> list[Callable[[str], object]]:
         lambda text: decode_session_cursor(
             text, SessionOrderField.LAST_ACTIVITY, True, ("before",)
         ),
+        lambda text: decode_search_cursor(text, ALPHA, SearchOrder.NEWEST, ("before",)),
     ]
 
 
@@ -92,6 +120,9 @@ def test_a_cursor_of_one_kind_is_refused_by_the_others(session_id: SessionId, nu
         encode_event_cursor(session_id, Position(Epoch("e"), Revision(number))),
         encode_session_cursor(
             SessionBound(str(number), session_id), SessionOrderField.LAST_ACTIVITY, True
+        ),
+        encode_search_cursor(
+            SearchBound(number, AT, session_id, Sequence(number)), ALPHA, SearchOrder.NEWEST
         ),
     ]
     for kind, decode in enumerate(_decoders(session_id)):
@@ -113,8 +144,11 @@ def test_a_cursor_with_any_character_changed_or_cut_off_is_refused(
             SessionOrderField.LAST_ACTIVITY,
             True,
         ),
+        encode_search_cursor(
+            SearchBound(number, AT, session_id, Sequence(1)), ALPHA, SearchOrder.NEWEST
+        ),
     ]
-    kind = data.draw(st.integers(0, 2))
+    kind = data.draw(st.integers(0, 3))
     cursor = cursors[kind]
     place = data.draw(st.integers(0, len(cursor) - 1))
     changed = data.draw(st.sampled_from(ALPHABET))

@@ -246,7 +246,7 @@ def test_every_placeholder_is_used_and_its_value_is_in_the_lookup() -> None:
     assert steps <= selected
 
 
-def test_there_is_a_tab_for_reading_scrolling_back_writing_and_watching() -> None:
+def test_there_is_a_tab_for_reading_scrolling_back_searching_writing_and_watching() -> None:
     operations = [
         (definition["operation"], definition["name"]["value"])
         for example in EXAMPLES
@@ -256,6 +256,7 @@ def test_there_is_a_tab_for_reading_scrolling_back_writing_and_watching() -> Non
         ("query", "Sessions"),
         ("query", "NewestMessages"),
         ("query", "ScrollBack"),
+        ("query", "SearchMessages"),
         ("mutation", "AddMessages"),
         ("subscription", "SessionEvents"),
     ]

@@ -13,6 +13,7 @@ from app.backends.conformance.lifecycle import LifecycleTests
 from app.backends.conformance.log import LogTests
 from app.backends.conformance.message_paging import MessagePagingTests
 from app.backends.conformance.numbering import NumberingTests
+from app.backends.conformance.search import SearchTests
 from app.backends.conformance.session_paging import SessionPagingTests
 from app.backends.conformance.transfer import TransferTests
 from app.backends.conformance.visibility import VisibilityTests
@@ -23,6 +24,7 @@ class ConformanceTests(
     KeyTests,
     MessagePagingTests,
     SessionPagingTests,
+    SearchTests,
     ChangeTests,
     CommitTests,
     NumberingTests,

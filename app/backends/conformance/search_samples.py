@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, cast
+from typing import Any
 
 from app.backends.conformance.samples import EVERYTHING_AT_ONCE
-from app.backends.protocol import EVERYTHING, Backend, Scope, Search
+from app.backends.protocol import EVERYTHING, Backend, Scope
 from app.model.errors import ScrollbackError
 from app.model.paging import Page, SessionFilter, SessionPageRequest, Window
 from app.model.search import SearchHit, SearchOrder, SearchRequest
@@ -24,7 +24,7 @@ async def pages_of_hits(
     backend: Backend, requests: Collection[SearchRequest], scope: Scope = EVERYTHING
 ) -> dict[SearchRequest, Page[SearchHit]]:
     """Returns the pages of requests, every one of which must have an answer."""
-    found = await cast("Search", backend).search_messages(requests, scope)
+    found = await backend.search_messages(requests, scope)
     return {request: _page(found[request]) for request in requests}
 
 

@@ -153,6 +153,40 @@ query ScrollBack($sessionId: ID!, $before: String) {
     ),
     Example(
         query="""\
+# Messages by their words, in any script; sessions
+# take the same query as a filter. A hit has the
+# words around what matches.
+query SearchMessages($query: String!) {
+  searchMessages(query: $query, first: 10) {
+    edges {
+      node {
+        id
+        sequence
+        role
+        session {
+          id
+          displayName
+        }
+      }
+      snippet {
+        text
+        highlights {
+          start
+          length
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+""",
+        variables={"query": "the"},
+    ),
+    Example(
+        query="""\
 # Messages are numbered as they are committed.
 # What you can act on comes in userErrors.
 mutation AddMessages($input: AddMessagesInput!) {
