@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
+from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -127,14 +128,7 @@ def cut_page(
 
 def session_bound(session: Session, order: SessionOrderField) -> SessionBound:
     """Returns a session's place in an order."""
-    match order:
-        case SessionOrderField.LAST_ACTIVITY:
-            value: str = session.last_activity_at
-        case SessionOrderField.CREATED:
-            value = session.created_at
-        case SessionOrderField.TITLE:
-            value = title_order(session.title)
-    return SessionBound(value, session.id)
+    return SessionBound(_ORDERING_VALUES[order](session), session.id)
 
 
 def title_order(title: str | None) -> str:
@@ -143,3 +137,10 @@ def title_order(title: str | None) -> str:
     At most 512 characters, which is what every dialect can index.
     """
     return (title or "").casefold()[:512]
+
+
+_ORDERING_VALUES: Mapping[SessionOrderField, Callable[[Session], str]] = {
+    SessionOrderField.LAST_ACTIVITY: attrgetter("last_activity_at"),
+    SessionOrderField.CREATED: attrgetter("created_at"),
+    SessionOrderField.TITLE: lambda session: title_order(session.title),
+}

@@ -31,10 +31,7 @@ _SUM_BYTES = 4
 
 def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the cursor of a message in its session's messages."""
-    place = b"%d" % sequence
-    return encode_opaque(
-        crc32(place, _messages_sum(session_id)).to_bytes(_SUM_BYTES, "big") + place
-    )
+    return _summed(b"%d" % sequence, _messages_sum(session_id))
 
 
 @lru_cache(maxsize=256)
@@ -52,7 +49,13 @@ def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...
 
 def encode_session_cursor(bound: SessionBound, order: SessionOrderField, descending: bool) -> str:
     """Returns the cursor of a session in that order."""
-    return _encode(f"{bound.id}\x00{bound.value}", "session", _order_name(order, descending))
+    place = f"{bound.id}\x00{bound.value}".encode()
+    return _summed(place, _sessions_sum(order, descending))
+
+
+@lru_cache(maxsize=16)
+def _sessions_sum(order: SessionOrderField, descending: bool) -> int:
+    return _owner_sum("session", _order_name(order, descending))
 
 
 def decode_session_cursor(
@@ -113,9 +116,11 @@ def _owner_sum(*owner: str) -> int:
 
 
 def _encode(place: str, *owner: str) -> str:
-    content = place.encode()
-    checksum = crc32(content, _owner_sum(*owner)).to_bytes(_SUM_BYTES, "big")
-    return encode_opaque(checksum + content)
+    return _summed(place.encode(), _owner_sum(*owner))
+
+
+def _summed(place: bytes, owner_sum: int) -> str:
+    return encode_opaque(crc32(place, owner_sum).to_bytes(_SUM_BYTES, "big") + place)
 
 
 def _decode(text: str, kind: str, owner: str, path: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from app.model.paging import (
     SessionFilter,
     SessionOrderField,
     SessionPageRequest,
-    title_order,
+    session_bound,
 )
 from app.model.timestamps import Timestamp
 from app.rules.limits import Limits
@@ -184,18 +184,8 @@ def _bound(cursor: str | None, order: SessionOrder, argument: str) -> SessionBou
 
 
 def _cursor(session: model.Session, order: SessionOrder) -> str:
-    bound = SessionBound(_ordering_value(session, order.field), session.id)
+    bound = session_bound(session, order.field)
     return encode_session_cursor(bound, order.field, order.descending)
-
-
-def _ordering_value(session: model.Session, field: SessionOrderField) -> str:
-    match field:
-        case SessionOrderField.LAST_ACTIVITY:
-            return session.last_activity_at
-        case SessionOrderField.CREATED:
-            return session.created_at
-        case SessionOrderField.TITLE:
-            return title_order(session.title)
 
 
 def _filter(given: SessionFilterInput | None, limits: Limits) -> SessionFilter:
