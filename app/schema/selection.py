@@ -9,7 +9,7 @@ from msgspec import Struct
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
-from app.execution.selection import selected_names
+from app.execution.compiled.info import selected_names
 from app.schema.context import Info
 from app.schema.field import READS
 
@@ -21,7 +21,7 @@ def fields_of_edges(info: Info, type_: type, model: type[Struct]) -> frozenset[s
 
     None where that is not known, which means all of them.
     """
-    return _fields(type_, model, selected_names(info, *_EDGES))
+    return _fields(type_, model, selected_names(info, _EDGES))
 
 
 @lru_cache(maxsize=1_024)

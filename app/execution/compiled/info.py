@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from graphql import FieldNode, FragmentDefinitionNode, GraphQLResolveInfo
+from graphql import GraphQLResolveInfo
 from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
@@ -13,6 +13,7 @@ from strawberry.types.info import Info
 from app.execution.compiled.paths import LinkedPath, lazy_path
 from app.execution.compiled.plan import FieldPlan
 from app.execution.compiled.run import CompiledRun
+from app.execution.selection import names_under
 from app.execution.strawberry_schema import DirectCall
 
 
@@ -42,20 +43,14 @@ class LazyInfo(Info[Any, Any]):
         """The path of the field in the response."""
         return lazy_path((self._before, self._plan.key, self._plan.typename))
 
-    @property
-    def selecting(self) -> LazyInfo:
-        """What `app.execution.selection` asks for."""
-        return self
-
-    @property
-    def field_nodes(self) -> list[FieldNode]:
-        """The field's places in the document."""
-        return self._plan.nodes
-
-    @property
-    def fragments(self) -> dict[str, FragmentDefinitionNode]:
-        """The fragments of the document by name."""
-        return self._run.prepared.fragment_definitions
+    def selected_names(self, path: tuple[str, ...]) -> frozenset[str]:
+        """Returns the names selected under a path of field names; found out once a plan."""
+        plan = self._plan
+        names = plan.selected.get(path)
+        if names is None:
+            fragments = self._run.prepared.fragment_definitions
+            names = plan.selected[path] = names_under(plan.nodes, path, fragments)
+        return names
 
     @property
     def _field(self) -> StrawberryField:  # type: ignore[override]
@@ -68,3 +63,14 @@ class LazyInfo(Info[Any, Any]):
     def _raw_info(self) -> GraphQLResolveInfo[Any]:  # type: ignore[override]
         plan = self._plan
         return plan.info(self._run, (self._before, plan.key, plan.typename))
+
+
+def selected_names(info: Info[Any, Any], path: tuple[str, ...]) -> frozenset[str]:
+    """Returns the names of the fields selected under a path of field names below an info's field.
+
+    The same whichever way the operation is run; see `names_under` for what is not looked at.
+    """
+    if isinstance(info, LazyInfo):
+        return info.selected_names(path)
+    core = info._raw_info
+    return names_under(core.field_nodes, path, core.fragments)

@@ -69,6 +69,7 @@ class FieldPlan:
         "nodes",
         "parent_type",
         "position",
+        "selected",
         "typename",
     )
 
@@ -85,6 +86,7 @@ class FieldPlan:
     ) -> None:
         self.index = index
         self.key = key
+        self.selected: dict[tuple[str, ...], frozenset[str]] = {}
         self.details = details
         self.nodes: list[FieldNode] = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
