@@ -15,8 +15,6 @@ from app.backends.sql.pooled_writer import PooledWriter
 from app.backends.sql.tables import metadata
 from app.model.errors import StoreUnusable
 
-_VERSION_TABLE = "alembic_version"
-
 
 def parse_server_url(url: str) -> URL:
     """Returns the parts of a URL such as `postgresql://user:password@host:5432/database`.
@@ -83,17 +81,17 @@ async def _bring_on(
 def _version(connection: Connection, place: str) -> str | None:
     tables = set(inspect(connection).get_table_names())
     ours = set(metadata.tables)
-    version = migrations.current_version(connection) if _VERSION_TABLE in tables else None
+    version = migrations.current_version(connection) if migrations.VERSION_TABLE in tables else None
     if version is None:
-        foreign = tables - ours - {_VERSION_TABLE}
+        foreign = tables - ours - {migrations.VERSION_TABLE}
     else:
-        foreign = set() if ours & tables else {_VERSION_TABLE}
+        foreign = set() if ours & tables else {migrations.VERSION_TABLE}
     if foreign:
         named = ", ".join(sorted(foreign)[:3])
         raise StoreUnusable(
             f"{place} holds tables of something else ({named}): name a database for the store alone"
         )
-    if version is not None and version not in migrations.known_versions():
+    if version not in (None, migrations.HEAD) and version not in migrations.known_versions():
         raise StoreUnusable(
             f"the store {place} is of version {version}, written by a newer Scrollback; "
             f"this one knows {migrations.HEAD}: upgrade Scrollback"
