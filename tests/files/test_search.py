@@ -1,4 +1,4 @@
-"""Searching the files' index finds the same whether texts are fresh, settled or in many runs."""
+"""Searching the files' index finds the same when its texts are settled, in one run or many."""
 
 from __future__ import annotations
 
@@ -21,10 +21,6 @@ class FilesSearchTests(SearchTests):
             return backend
 
         return open_named
-
-
-class TestFreshTexts(FilesSearchTests):
-    __test__ = True
 
 
 class TestSettledTexts(FilesSearchTests):

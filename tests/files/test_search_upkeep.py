@@ -24,6 +24,7 @@ from app.backends.files import texts
 from app.backends.files.backend import FilesBackend
 from app.backends.files.open import open_files
 from app.model.changes import AddMessages, DeleteSession, EditMessage
+from app.model.errors import StoreUnavailable
 from app.model.identifiers import Sequence
 from app.model.parts import TextPart
 from tests.files.index_files import change_index, delete_index
@@ -151,3 +152,11 @@ async def test_a_message_that_damage_took_is_found_no_more(
     file.write_bytes(file.read_bytes().replace(b"alpha one", b"alpha 0ne"))
     assert await texts_found(backend, "alpha") == ["alpha two", "alpha three"]
     assert await texts_found(backend, "one") == []
+
+
+async def test_a_damaged_index_by_grams_is_made_anew(backend: FilesBackend, root: Path) -> None:
+    change_index(root, "UPDATE text_grams_data SET block = x'ff' WHERE id > 10")
+    with pytest.raises(StoreUnavailable, match="damaged and is made anew"):
+        await texts_found(backend, "two")
+    assert await texts_found(backend, "alpha") == ALL
+    assert await errors_found(backend) == []
