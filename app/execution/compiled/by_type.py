@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.execution.compiled.class_tests import names_class, tested_class
+from app.execution.compiled.class_tests import class_tested_for, names_class
 from app.execution.compiled.job import Job
 from app.execution.compiled.kinds import AWAITABLE, KINDS, PLAIN
 from app.execution.compiled.values import complete_value
@@ -61,5 +61,5 @@ def _certain_plan(position: Position, type_: type[Any]) -> ObjectPlan | None:
         plan = position.possible.get(type_.__name__)
     if plan is None or plan.type.is_type_of is None:
         return plan
-    tested = tested_class(plan.type.is_type_of)
+    tested = class_tested_for(plan.type.is_type_of)
     return plan if tested is not None and issubclass(type_, tested) else None

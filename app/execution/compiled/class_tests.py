@@ -11,7 +11,7 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 
-def tested_class(predicate: Callable[..., Any]) -> type | None:
+def class_tested_for(predicate: Callable[..., Any]) -> type | None:
     """Returns the class that a predicate tells the instances of, None for any other predicate.
 
     The predicate's code is `return isinstance(value, Class)`, or the same with `module.Class`.
