@@ -62,10 +62,10 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     transactional_ddl = True
-    search = SqliteSearchIndex()
     driver_errors = (sqlite3.Error,)
 
     def __init__(self) -> None:
+        self.search = SqliteSearchIndex()
         self._writes = SqliteWrites()
 
     def one_of(self, column: Column[Any], count: int) -> ColumnElement[bool]:

@@ -11,6 +11,9 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _READERS = 4
+_CHECKPOINT_PAGES = 4_000
+"""How long the write-ahead log grows, 16 MB: a page that many commits have changed, such as the
+end of an index, is then copied to the database once."""
 
 
 def create_reader(path: Path) -> AsyncEngine:
@@ -103,6 +106,7 @@ def _prepare(connection: Any, *, writing: bool) -> None:
     if writing:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     else:
         cursor.execute("PRAGMA query_only = ON")
         cursor.execute("PRAGMA wal_autocheckpoint = 0")

@@ -1,6 +1,8 @@
 """Running a commit's statements on SQLite's driver itself, inside SQLAlchemy's transaction.
 
 SQLAlchemy prepares every row of a statement anew, which costs more than the row does in SQLite.
+A connection of the asynchronous driver, as long loads and migrations have it, goes SQLAlchemy's
+way.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Insert, Table, insert
+from sqlalchemy import Connection, Insert, Table, TextClause, Update, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from app.backends.sql.prepared import PreparedStatements, Query
+from app.backends.sql.dialects.dialect import Bound
+from app.backends.sql.prepared import PreparedStatements
 from app.backends.sql.reads import announce
 
 
@@ -26,11 +29,13 @@ class SqliteWrites:
         # Rows are dictionaries, and the driver looks their values up itself.
         self._statements = PreparedStatements(sqlite.dialect(paramstyle="named"))
 
-    def fetch(self, connection: Connection, query: Query) -> list[Sequence[Any]]:
+    def fetch(self, connection: Connection, query: Bound) -> list[Sequence[Any]]:
         """Returns all rows of a statement. Raises `DBAPIError`."""
         statement, parameters = query
-        text = self._statements.get(statement).text
         driver = _begun(connection)
+        if driver is None:
+            return list(connection.execute(statement, parameters))
+        text = self._statements.get(statement).text
         announce(connection.engine, text, parameters)
         with _raised(text):
             return driver.execute(text, parameters).fetchall()
@@ -42,13 +47,19 @@ class SqliteWrites:
         self.run(connection, _insert(table), rows)
 
     def run(
-        self, connection: Connection, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]
+        self,
+        connection: Connection,
+        statement: Insert | Update | TextClause,
+        rows: Sequence[Mapping[str, Any]],
     ) -> None:
         """Runs a statement once for each of the rows of parameters. Raises `DBAPIError`."""
         if not rows:
             return
-        text = self._statements.get(statement).text
         driver = _begun(connection)
+        if driver is None:
+            connection.execute(statement, rows)
+            return
+        text = self._statements.get(statement).text
         announce(connection.engine, text, rows[0])
         with _raised(text):
             driver.executemany(text, rows)
@@ -59,13 +70,12 @@ def _insert(table: Table) -> Insert:
     return insert(table)
 
 
-def _begun(connection: Connection) -> sqlite3.Connection:
+def _begun(connection: Connection) -> sqlite3.Connection | None:
+    """Returns the driver's connection, in a transaction; None for one of another driver."""
     if not connection.in_transaction():
         connection.begin()
     driver = connection.connection.dbapi_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError("This is not a connection to SQLite.")
-    return driver
+    return driver if isinstance(driver, sqlite3.Connection) else None
 
 
 @contextmanager
