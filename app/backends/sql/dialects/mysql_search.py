@@ -1,7 +1,7 @@
-"""Searching in MariaDB and MySQL: grams as the words of a full-text index.
+"""Searching in MariaDB and MySQL: tokens as the words of a full-text index.
 
 What the server takes for a word depends on its settings, as does which words it leaves out; so
-each gram is written as a word that it takes whole: letters and digits, longer than any word that
+each token is written as a word that it takes whole: letters and digits, longer than any word that
 is left out for its shortness, and none of those left out for their frequency.
 """
 
@@ -20,25 +20,27 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 class MysqlSearchIndex(ServerSearchIndex):
     """The index of a store in MariaDB or MySQL."""
 
-    def grams_to_column(self, grams: frozenset[str]) -> str:
-        return " ".join([_to_word(gram) for gram in grams])
+    def tokens_to_column(self, tokens: set[str]) -> str:
+        return " ".join([_to_word(token) for token in tokens])
 
-    def grams_to_parameter(self, grams: frozenset[str]) -> str:
-        return " ".join(sorted("+" + _to_word(gram) for gram in grams))
+    def tokens_to_parameter(self, tokens: frozenset[str]) -> str:
+        return " ".join(sorted("+" + _to_word(token) for token in tokens))
 
     def _found(self) -> list[ColumnElement[bool]]:
         return [
-            match(search_entries.c.grams, against=bindparam("grams", type_=Text)).in_boolean_mode()
+            match(
+                search_entries.c.tokens, against=bindparam("tokens", type_=Text)
+            ).in_boolean_mode()
         ]
 
 
 @lru_cache(maxsize=65_536)
-def _to_word(gram: str) -> str:
-    """Returns a gram as a word of one case: small letters, digits, capital letters in between."""
+def _to_word(token: str) -> str:
+    """Returns a token as a word of one case: small letters, digits, capital letters in between."""
     return (
         "Q"
-        + str(len(gram))
+        + str(len(token))
         + "".join(
-            character if character in _PLAIN else f"X{ord(character):X}Z" for character in gram
+            character if character in _PLAIN else f"X{ord(character):X}Z" for character in token
         )
     )

@@ -1,4 +1,4 @@
-"""Searching in PostgreSQL: an array of grams under a GIN index, without any extension."""
+"""Searching in PostgreSQL: an array of tokens under a GIN index, without any extension."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.backends.sql.dialects.server_search import ServerSearchIndex, search_en
 class PostgresqlSearchIndex(ServerSearchIndex):
     """The index of a store in PostgreSQL."""
 
-    def grams_to_column(self, grams: frozenset[str]) -> list[str]:
-        return list(grams)
+    def tokens_to_column(self, tokens: set[str]) -> list[str]:
+        return list(tokens)
 
-    def grams_to_parameter(self, grams: frozenset[str]) -> list[str]:
-        return list(grams)
+    def tokens_to_parameter(self, tokens: frozenset[str]) -> list[str]:
+        return list(tokens)
 
     def _found(self) -> list[ColumnElement[bool]]:
-        asked: Any = bindparam("grams", type_=ARRAY(Text))
-        return [search_entries.c.grams.contains(asked)]
+        asked: Any = bindparam("tokens", type_=ARRAY(Text))
+        return [search_entries.c.tokens.contains(asked)]

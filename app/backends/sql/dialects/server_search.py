@@ -1,4 +1,4 @@
-"""Searching on a database server: an entry for each text, with its grams under an index."""
+"""Searching on a database server: an entry for each text, with its tokens under an index."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex
+from app.backends.sql.search_tokens import tokens_asked, tokens_of
 from app.model.search import SearchBound
-from app.model.search_query import SearchQuery, query_grams
-from app.model.search_text import index_grams
+from app.model.search_query import SearchQuery
 
 search_metadata = MetaData()
 
-_GRAMS = ARRAY(Text).with_variant(
+_TOKENS = ARRAY(Text).with_variant(
     LONGTEXT(charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
 )
 
@@ -41,11 +41,11 @@ search_entries = Table(
     Column("session_id", String(32), primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("created_at", String(27), nullable=False),
-    Column("grams", _GRAMS, nullable=False),
+    Column("tokens", _TOKENS, nullable=False),
     Index("ix_search_entries_created", "created_at", "session_id", "sequence"),
     Index(
-        "ix_search_entries_grams",
-        "grams",
+        "ix_search_entries_tokens",
+        "tokens",
         postgresql_using="gin",
         mysql_prefix="FULLTEXT",
         mariadb_prefix="FULLTEXT",
@@ -62,8 +62,8 @@ class ServerSearchIndex(SearchIndex):
     position = literal(0)
 
     @abstractmethod
-    def grams_to_column(self, grams: frozenset[str]) -> Any:
-        """Returns how grams are stored."""
+    def tokens_to_column(self, tokens: set[str]) -> Any:
+        """Returns how tokens are stored."""
 
     def add(self, connection: Connection, texts: Sequence[IndexedText]) -> None:
         rows = [
@@ -71,7 +71,7 @@ class ServerSearchIndex(SearchIndex):
                 "session_id": one.session_id,
                 "sequence": one.sequence,
                 "created_at": one.at,
-                "grams": self.grams_to_column(index_grams(one.normal)),
+                "tokens": self.tokens_to_column(set(tokens_of(one.normal).split(" "))),
             }
             for one in texts
             if one.normal
@@ -97,12 +97,12 @@ class ServerSearchIndex(SearchIndex):
         return None
 
     @abstractmethod
-    def grams_to_parameter(self, grams: frozenset[str]) -> Any:
-        """Returns how grams are asked for."""
+    def tokens_to_parameter(self, tokens: frozenset[str]) -> Any:
+        """Returns how tokens are asked for."""
 
     async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:
-        grams = query_grams(query)
-        return {"grams": self.grams_to_parameter(grams)} if grams else {}
+        tokens = tokens_asked(query)
+        return {"tokens": self.tokens_to_parameter(tokens)} if tokens else {}
 
     def source(self, *, looks_up: bool) -> FromClause:
         return search_entries

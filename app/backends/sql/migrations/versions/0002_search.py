@@ -34,8 +34,17 @@ _OPTIONS: dict[str, Any] = {
     "mariadb_charset": "utf8mb4",
     "mariadb_collate": "utf8mb4_nopad_bin",
 }
-_GRAMS = sa.ARRAY(sa.Text(collation="C")).with_variant(
+_TOKENS = sa.ARRAY(sa.Text(collation="C")).with_variant(
     LONGTEXT(charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+)
+
+# What stands between two spaces is a token, whatever is in it.
+_TOKENIZER = "\"ascii tokenchars '{}'\"".format(
+    "".join(
+        chr(code) for code in range(1, 128) if not chr(code).isalnum() and not chr(code).isspace()
+    )
+    .replace("'", "''")
+    .replace('"', '""')
 )
 
 
@@ -53,8 +62,8 @@ def upgrade() -> None:
             sa.Column("sequence", sa.BigInteger(), nullable=False),
         )
         op.execute(
-            "CREATE VIRTUAL TABLE search_index USING fts5(grams, content='', columnsize=0, "
-            "detail=none, tokenize='trigram case_sensitive 1')"
+            "CREATE VIRTUAL TABLE search_index USING fts5(tokens, content='', columnsize=0, "
+            f"detail=none, tokenize={_TOKENIZER})"
         )
     else:
         # Where an earlier attempt broke off it may be there, since not every database undoes it.
@@ -64,11 +73,11 @@ def upgrade() -> None:
             sa.Column("session_id", _key(32), primary_key=True),
             sa.Column("sequence", sa.BigInteger(), primary_key=True, autoincrement=False),
             sa.Column("created_at", _key(27), nullable=False),
-            sa.Column("grams", _GRAMS, nullable=False),
+            sa.Column("tokens", _TOKENS, nullable=False),
             sa.Index("ix_search_entries_created", "created_at", "session_id", "sequence"),
             sa.Index(
-                "ix_search_entries_grams",
-                "grams",
+                "ix_search_entries_tokens",
+                "tokens",
                 postgresql_using="gin",
                 mysql_prefix="FULLTEXT",
                 mariadb_prefix="FULLTEXT",
