@@ -1,4 +1,4 @@
-"""Searching in SQLite: an FTS5 table of trigrams that keeps no text, numbered by time.
+"""Searching in SQLite: an FTS5 table of tokens that keeps no text, numbered by time.
 
 The number of a text begins with the second and the microsecond in which its message was created,
 so that the newest candidates are the first that FTS5 comes to, however many there are.
@@ -31,9 +31,9 @@ from sqlalchemy import (
 from sqlalchemy import table as lightweight_table
 from sqlalchemy.ext.compiler import compiles
 
-from app.backends.sql.dialects.sqlite_search_text import to_match, to_tokenizer
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex, texts_of
+from app.backends.sql.search_tokens import tokens_asked, tokens_of
 from app.backends.sql.tables import messages
 from app.model.errors import InvalidInput
 from app.model.search import SearchBound
@@ -57,10 +57,10 @@ search_entries = Table(
 _index = lightweight_table("search_index", column("rowid", BigInteger), column("search_index"))
 
 _INSERT_ENTRIES = text("INSERT INTO search_entries VALUES (:id, :session_id, :sequence)")
-_INSERT_GRAMS = text("INSERT INTO search_index (rowid, grams) VALUES (:id, :grams)")
+_INSERT_TOKENS = text("INSERT INTO search_index (rowid, tokens) VALUES (:id, :tokens)")
 _REMOVE_ENTRIES = text("DELETE FROM search_entries WHERE id = :id")
-_REMOVE_GRAMS = text(
-    "INSERT INTO search_index (search_index, rowid, grams) VALUES ('delete', :id, :grams)"
+_REMOVE_TOKENS = text(
+    "INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', :id, :tokens)"
 )
 _TAKEN = text(
     """
@@ -109,7 +109,7 @@ class SqliteSearchIndex(SearchIndex):
                 "start": _start(one.at),
                 "session_id": one.session_id,
                 "sequence": one.sequence,
-                "grams": to_tokenizer(one.normal),
+                "tokens": tokens_of(one.normal),
             }
             for one in texts
             if one.normal
@@ -120,7 +120,7 @@ class SqliteSearchIndex(SearchIndex):
         # FTS5 writes out what it has in hand each time that a number is lower than the last one.
         rows.sort(key=lambda row: row["id"])
         self._writes.run(connection, _INSERT_ENTRIES, rows)
-        self._writes.run(connection, _INSERT_GRAMS, rows)
+        self._writes.run(connection, _INSERT_TOKENS, rows)
 
     def _number(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         """Gives each row an `id` that is free, the first ones from its `start`."""
@@ -157,10 +157,10 @@ class SqliteSearchIndex(SearchIndex):
                 span = {"start": start, "end": _end_of_second(start)}
                 number = connection.execute(_NUMBER, key | span).scalar()
                 if number is not None:
-                    rows.append({"id": number, "grams": to_tokenizer(one.normal)})
+                    rows.append({"id": number, "tokens": tokens_of(one.normal)})
             if rows:
                 rows.sort(key=lambda row: row["id"])
-                connection.execute(_REMOVE_GRAMS, rows)
+                connection.execute(_REMOVE_TOKENS, rows)
                 connection.execute(_REMOVE_ENTRIES, rows)
 
     def clear(self, connection: Connection) -> None:
@@ -171,8 +171,9 @@ class SqliteSearchIndex(SearchIndex):
         return None
 
     async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:
-        match = to_match(query)
-        return {"match": match} if match else {}
+        tokens = tokens_asked(query)
+        quoted = ['"' + token.replace('"', '""') + '"' for token in sorted(tokens)]
+        return {"match": " AND ".join(quoted)} if quoted else {}
 
     def source(self, *, looks_up: bool) -> FromClause:
         if not looks_up:
