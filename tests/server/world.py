@@ -79,6 +79,7 @@ class World:
     callers: list[str] = field(default_factory=list)
     reported: list[BaseException] = field(default_factory=list)
     application: web.Application | None = None
+    executor: Executor = field(init=False)
     limits: QueryLimits = field(default_factory=QueryLimits)
     most_open: int = 0
     held: list[AsyncGenerator[Any]] = field(default_factory=list)
@@ -105,14 +106,15 @@ class World:
 
     def build(self) -> web.Application:
         """Builds the application over this world."""
+        self.executor = Executor(
+            SCHEMA,
+            limits=self.limits,
+            describe_error=_describe,
+            report_error=self._report_error,
+        )
         self.application = build_application(
             ServerParts(
-                executor=Executor(
-                    SCHEMA,
-                    limits=self.limits,
-                    describe_error=_describe,
-                    report_error=self._report_error,
-                ),
+                executor=self.executor,
                 open_context=self.open_context,
                 authenticate=self.authenticate,
                 ready=self.ready,
