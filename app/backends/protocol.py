@@ -199,7 +199,9 @@ class Transfer(Protocol):
         """Takes records in, with their ids, sequences, log and idempotency keys.
 
         A session is loaded whole or not at all. One that is here in the same state is left
-        alone, one in another state is reported and left alone, so a load can be repeated.
+        alone, one in another state is reported and left alone, so a load can be repeated. Raises
+        `InvalidInput` for one that does not come whole, and for a record that does not stand
+        behind its session; what came before that is taken in.
 
         With `replace` the store follows a source that has moved on, and never gives up what was
         written here alone. A session whose log here is the beginning of the log that comes (of

@@ -37,6 +37,15 @@ from app.model.paging import (
     title_order,
 )
 from app.model.records import Damage, Loaded, Record
+from app.model.refusals import (
+    attempt_differs,
+    id_of_another_owner,
+    id_taken,
+    key_taken,
+    no_such_session,
+    owner_out_of_scope,
+    revision_differs,
+)
 from app.model.search import SearchHit, SearchRequest
 from app.model.search_query import SearchQuery
 from app.model.search_text import normal_text, normalize
@@ -264,19 +273,26 @@ class ReferenceBackend:
         first = commit.changes[0] if commit.changes else None
         if isinstance(first, CreateSession):
             if scope.owner not in (None, first.owner_id):
-                raise InvalidInput("a session is made for an owner in scope only")
+                raise owner_out_of_scope()
             former = self.store.sessions.get(commit.session_id)
             holder = self.store.find(SessionKey(first.owner_id, first.key))
-            taken = former and (former.session or former.owner_id != first.owner_id)
-            if holder or taken:
-                return self.answer_existing(holder or former, first, scope)
+            if holder and holder.session:
+                return self.answer_existing(holder, holder.session, first)
+            if former and former.session:
+                raise id_taken()
+            if former and former.owner_id != first.owner_id:
+                raise id_of_another_owner()
             draft = create_session(commit, first, former)
         elif stored is None or stored.session is None:
-            raise NotFound("there is no such session")
+            raise no_such_session()
         else:
             draft = stored.copy()
         if commit.expected is not None and commit.expected != draft.starting_revision:
-            raise Conflict("the session has changed", draft.session)
+            raise revision_differs(
+                draft.starting_revision,
+                commit.expected,
+                None if isinstance(first, CreateSession) else draft.session,
+            )
         outcome = draft.carry_out(commit, lambda session_id: self.access(session_id, scope))
         self.store.sessions[commit.session_id] = draft
         if draft.session is not None:
@@ -291,7 +307,7 @@ class ReferenceBackend:
         if record is None:
             return None
         if record.idempotency != commit.idempotency:
-            raise Conflict("the idempotency key was used for another request", stored.session)
+            raise attempt_differs(stored.session)
         return stored.committed(
             revision=record.revision,
             sequences=record.sequences,
@@ -300,15 +316,12 @@ class ReferenceBackend:
         )
 
     def answer_existing(
-        self, holder: StoredSession | None, create: CreateSession, scope: Scope
+        self, holder: StoredSession, session: Session, create: CreateSession
     ) -> Committed:
-        """Answers a creation whose key or id is taken."""
-        assert holder is not None
-        visible = holder.session if scope.owner in (None, holder.owner_id) else None
-        same_name = visible and (visible.owner_id, visible.key) == (create.owner_id, create.key)
-        if create.get_existing and same_name and visible:
-            return holder.committed(revision=visible.revision, existing=True)
-        raise Conflict("there is such a session already", visible if same_name else None)
+        """Answers a creation whose key is taken."""
+        if create.get_existing:
+            return holder.committed(revision=session.revision, existing=True)
+        raise key_taken(session)
 
     def page_of_sessions(
         self, sessions: list[Session], request: SessionPageRequest

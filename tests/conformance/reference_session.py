@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from msgspec import structs
+from msgspec import Struct, structs
 
 from app.model.changes import (
     AddMessages,
@@ -27,11 +27,18 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import InvalidInput, NotFound
 from app.model.events import Event, EventKind
 from app.model.identifiers import Epoch, Position, Revision, Sequence, SessionId, UserId
 from app.model.message import Message
 from app.model.records import IdempotencyRecord
+from app.model.refusals import (
+    copy_into_used_session,
+    creation_not_first,
+    deletion_not_alone,
+    no_json,
+    no_such_message,
+    no_such_source,
+)
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
@@ -120,9 +127,9 @@ class StoredSession:
         require_storable(commit)
         for index, change in enumerate(commit.changes):
             if isinstance(change, CreateSession) and index > 0:
-                raise InvalidInput("a session is made by the first change of a commit")
+                raise creation_not_first()
             if isinstance(change, DeleteSession) and len(commit.changes) > 1:
-                raise InvalidInput("a deletion is a commit of its own")
+                raise deletion_not_alone()
             if isinstance(change, CopyMessages):
                 self.copy_messages(commit, access(change.source_id), change.through)
             else:
@@ -199,7 +206,7 @@ class StoredSession:
     def require(self, sequence: Sequence) -> Message:
         """Returns a message, or raises."""
         if sequence not in self.messages:
-            raise NotFound("there is no such message")
+            raise no_such_message()
         return self.messages[sequence]
 
     def remove(self, sequences: list[Sequence]) -> None:
@@ -246,9 +253,9 @@ class StoredSession:
         """Adds copies of another session's messages."""
         assert self.session is not None
         if not isinstance(commit.changes[0], CreateSession) or self.session.last_sequence:
-            raise InvalidInput("messages are copied into a new session only")
+            raise copy_into_used_session()
         if source is None or source.session is None:
-            raise NotFound("there is no such session to copy from")
+            raise no_such_source()
         if through is not None:
             source.require(through)
         for sequence, message in sorted(source.messages.items()):
@@ -307,9 +314,13 @@ class StoredSession:
 def require_storable(commit: Commit) -> None:
     """Raises for what has no UTF-8 form, or no JSON form with numbers of 64 bits."""
     try:
-        orjson.dumps(commit, default=str)
+        orjson.dumps(commit, default=_inside_of)
     except orjson.JSONEncodeError as error:
-        raise InvalidInput("this can't be stored") from error
+        raise no_json() from error
+
+
+def _inside_of(value: Any) -> Any:
+    return structs.asdict(value) if isinstance(value, Struct) else list(value)
 
 
 def differ(one: Any, other: Any) -> bool:

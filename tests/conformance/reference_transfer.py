@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.backends.protocol import Scope
-from app.model.errors import InvalidInput
 from app.model.events import Event, EventKind
 from app.model.identifiers import SessionId, SessionKey
 from app.model.message import Message
 from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
+from app.model.refusals import record_misplaced, session_not_whole
 from app.model.session import Agent, Profile, Session, User
 from tests.conformance.reference_session import StoredSession
 
@@ -82,6 +82,9 @@ def load_records(store: ReferenceStore, records: list[Record], *, replace: bool)
                     record.id, record.owner_id, record.epoch, record.revision, record
                 )
             case Message() | Event() | IdempotencyRecord():
+                if record.session_id not in loading:
+                    # What came before stays.
+                    settle(store, loading, damages, replace=replace)
                 add_to_session(loading, record)
             case Deletion():
                 loading[record.session_id] = tombstone(record)
@@ -98,7 +101,7 @@ def add_to_session(
     """Puts a record to the session that came before it."""
     stored = loading.get(record.session_id)
     if stored is None:
-        raise InvalidInput("a record stands before its session")
+        raise record_misplaced(record.session_id)
     match record:
         case Message():
             stored.messages[record.sequence] = record
@@ -132,7 +135,7 @@ def settle(
         here = store.sessions.get(session_id)
         session = incoming.session
         if session != incoming.recounted() or not incoming.has_whole_log():
-            raise InvalidInput("a session does not come whole")
+            raise session_not_whole(session_id)
         holder = store.find(SessionKey(session.owner_id, session.key)) if session else None
         if here is not None and same_state(here, incoming, replace=replace):
             loaded["unchanged"] += session is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.backends.conformance.samples import (
@@ -45,7 +47,7 @@ from app.model.changes import (
     TruncateMessages,
 )
 from app.model.errors import Conflict, InvalidInput, NotFound
-from app.model.identifiers import Sequence
+from app.model.identifiers import Revision, Sequence
 from app.model.parts import TextPart
 
 FAILING = DeleteMessage(Sequence(99))
@@ -204,6 +206,15 @@ class CommitTests(BackendTests):
             assert outcome.current == first.session
         assert await records_of(backend) == before
         assert created_session.position.revision == 3
+
+    async def test_a_session_that_is_yet_to_be_made_is_expected_at_revision_0(
+        self, backend: Backend
+    ) -> None:
+        refused = await outcome_of(backend, replace(created(), expected=Revision(1)))
+        assert isinstance(refused, Conflict)
+        assert refused.message == "the session is at revision 0, not 1"
+        assert refused.current is None
+        await done(backend, replace(created(), expected=Revision(0)))
 
     async def test_of_two_who_expect_the_same_revision_one_wins(self, backend: Backend) -> None:
         await done(backend, created())

@@ -265,6 +265,42 @@ class TransferTests(BackendTests):
         await other.load(stream(rest))
         assert await records_of(other) == records
 
+    @pytest.mark.parametrize("replacing", [False, True])
+    @pytest.mark.parametrize("left_out", [Message, Event])
+    async def test_what_is_not_whole_is_refused_where_another_state_of_it_is_here(
+        self, backend: Backend, another_store: OpenStore, left_out: type[Record], replacing: bool
+    ) -> None:
+        source = await another_store()
+        await done(source, created(FIRST, messages=numbered(3)))
+        await done(source, created(SECOND, messages=numbered(2)))
+        await done(backend, created(SECOND, messages=numbered(2)))
+        await done(backend, changed(RenameSession("here"), session_id=SECOND))
+        records = await records_of(source)
+        torn = max(at for at, record in enumerate(records) if isinstance(record, left_out))
+        with pytest.raises(InvalidInput) as refused:
+            await backend.load(stream([*records[:torn], *records[torn + 1 :]]), replace=replacing)
+        assert refused.value.message == (
+            f"session {SECOND} is not whole: its messages and events do not fit its header"
+        )
+        assert (await session_of(backend, SECOND)).title == "here"
+        # What came before is taken in.
+        assert (await session_of(backend, FIRST)).message_count == 3
+
+    async def test_a_record_that_stands_behind_another_session_is_refused(
+        self, backend: Backend, another_store: OpenStore
+    ) -> None:
+        source = await another_store()
+        await done(source, created(FIRST, messages=numbered(3)))
+        await done(source, created(SECOND, messages=numbered(2)))
+        records = await records_of(source)
+        astray = [one for one in records if not (isinstance(one, Session) and one.id == SECOND)]
+        with pytest.raises(InvalidInput) as refused:
+            await backend.load(stream(astray))
+        assert refused.value.message == (
+            f"a record of session {SECOND} does not stand behind its session"
+        )
+        assert (await session_of(backend, FIRST)).message_count == 3
+
     async def test_a_session_is_loaded_whole_or_not_at_all(
         self, backend: Backend, another_store: OpenStore
     ) -> None:

@@ -21,12 +21,13 @@ from app.backends.files.store import Store
 from app.backends.files.writer import Writer
 from app.backends.protocol import Capabilities, Finding, Found, Readiness, Scope, Support
 from app.model.changes import Commit, Committed
-from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
+from app.model.errors import ScrollbackError, StoreUnavailable
 from app.model.events import Event, LogRead, LogSlice
 from app.model.identifiers import AgentId, MessageId, ProfileId, SessionId, SessionKey, UserId
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
+from app.model.refusals import record_misplaced
 from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
@@ -179,10 +180,8 @@ class FilesBackend:
                     incoming = Incoming(record)
                 case Message() | Event() | IdempotencyRecord():
                     if incoming is None or incoming.session_id != record.session_id:
-                        raise InvalidInput(
-                            f"a record of session {record.session_id} does not stand behind "
-                            "its session"
-                        )
+                        await flush()
+                        raise record_misplaced(record.session_id)
                     _add(incoming, record)
                 case _:
                     if incoming is not None or len(names) >= _CHUNK:

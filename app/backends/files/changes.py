@@ -26,10 +26,15 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import InvalidInput, NotFound
 from app.model.events import EventKind
 from app.model.identifiers import Revision, Sequence, SessionId
 from app.model.message import Message, NewMessage
+from app.model.refusals import (
+    copy_into_used_session,
+    creation_not_first,
+    deletion_not_alone,
+    no_such_message,
+)
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
@@ -75,7 +80,7 @@ def carry_out(draft: Draft, commit: Commit, read: ReadMessage, read_source: Read
     for index, change in enumerate(commit.changes):
         if isinstance(change, CreateSession):
             if index > 0:
-                raise InvalidInput("a session can only be created by the first change of a commit")
+                raise creation_not_first()
             draft.tell(EventKind.SESSION_CREATED, commit.at)
         elif isinstance(change, CopyMessages):
             _copy_messages(draft, commit, read_source, change)
@@ -99,7 +104,7 @@ def _apply(draft: Draft, change: Change, at: Timestamp, read: ReadMessage) -> No
         case SetMetadata(metadata=metadata):
             _set_field(draft, EventKind.SESSION_METADATA_SET, "metadata", metadata, at)
         case DeleteSession():
-            raise InvalidInput("a session's deletion is a commit of its own")
+            raise deletion_not_alone()
         case AddMessages(messages=added):
             for new in added:
                 _add_message(draft, new, at)
@@ -153,7 +158,7 @@ def _copy_messages(
     draft: Draft, commit: Commit, read_source: ReadSource, change: CopyMessages
 ) -> None:
     if not isinstance(commit.changes[0], CreateSession) or draft.session.message_count:
-        raise InvalidInput("messages can only be copied into a new, empty session")
+        raise copy_into_used_session()
     for message in read_source(change.source_id, change.through):
         copied = replace(message, session_id=draft.session.id)
         draft.tell(EventKind.MESSAGE_ADDED, commit.at, sequence=message.sequence, message=copied)
@@ -197,7 +202,7 @@ def _archive(draft: Draft, through: Sequence, at: Timestamp) -> None:
 def _require(draft: Draft, sequence: Sequence) -> Row:
     row = draft.rows.get(sequence)
     if row is None:
-        raise NotFound("no such message")
+        raise no_such_message()
     return row
 
 

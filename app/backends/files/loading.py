@@ -39,11 +39,12 @@ from app.backends.files.session_files import Lost, Moved
 from app.backends.files.store import Store
 from app.backends.files.system import READ
 from app.backends.files.texts import is_due, set_texts, settle
-from app.model.errors import InvalidInput, StoreUnavailable, UnknownOutcome
+from app.model.errors import StoreUnavailable, UnknownOutcome
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence, SessionId, SessionKey
 from app.model.message import Message
 from app.model.records import Damage, Deletion, IdempotencyRecord
+from app.model.refusals import session_not_whole
 from app.model.session import Agent, Profile, Session, User
 
 _LOADED_TEXTS = 8192
@@ -307,9 +308,7 @@ def _replayed(session: Session, incoming: Incoming) -> Draft:
     numbers = [event.revision for event in incoming.events]
     gapless = numbers == list(range(1, session.revision + 1))
     if left or not gapless or draft.session != session:
-        raise InvalidInput(
-            f"session {session.id} is not whole: its messages and events do not fit its header"
-        )
+        raise session_not_whole(session.id)
     return draft
 
 

@@ -33,15 +33,23 @@ from app.backends.protocol import Scope
 from app.model import identifiers
 from app.model.changes import Commit, Committed, CopyMessages, CreateSession
 from app.model.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
     ScrollbackError,
     StoreUnavailable,
 )
-from app.model.identifiers import Position, SessionId, SessionKey
+from app.model.identifiers import Position, Revision, SessionId, SessionKey
 from app.model.message import Message
 from app.model.records import IdempotencyRecord
+from app.model.refusals import (
+    attempt_differs,
+    id_of_another_owner,
+    id_taken,
+    key_taken,
+    no_such_message,
+    no_such_session,
+    no_such_source,
+    owner_out_of_scope,
+    revision_differs,
+)
 from app.model.session import Session
 
 SYNC_FAILED = (
@@ -176,7 +184,7 @@ class Plan:
                 return None
             epoch = tombstone.deletion.epoch
         if record.idempotency.digest != wanted.digest:
-            raise Conflict("this idempotency key was used for another request", session)
+            raise attempt_differs(session)
         return Committed(
             Position(epoch, record.revision),
             record.sequences,
@@ -189,34 +197,32 @@ class Plan:
         if work is None or not in_scope(work.draft.session.owner_id, scope):
             if work is None and self._is_unreadable(commit.session_id):
                 raise StoreUnavailable(DAMAGED)
-            raise NotFound("no such session")
+            raise no_such_session()
         if work.name in self._store.failed:
             raise StoreUnavailable(SYNC_FAILED)
         session = work.draft.session
         if commit.expected is not None and commit.expected != session.revision:
-            raise Conflict(
-                f"the session is at revision {session.revision}, not {commit.expected}", session
-            )
+            raise revision_differs(session.revision, commit.expected, session)
         return work
 
     def _create(
         self, work: Work | None, commit: Commit, creation: CreateSession, scope: Scope
     ) -> Work | Committed:
         if not in_scope(creation.owner_id, scope):
-            raise InvalidInput("a session can only be created for its own owner here")
+            raise owner_out_of_scope()
         name = file_name(SessionKey(creation.owner_id, creation.key))
         existing = self._find_by_name(name)
         if existing is not None:
             if not creation.get_existing:
-                raise Conflict("there is a session with this key already", existing)
+                raise key_taken(existing)
             return Committed(existing.position, range(0), 0, existing, existing=True)
         if work is not None:
-            raise Conflict("there is a session with this id already")
+            raise id_taken()
         tombstone = find_tombstone(self._connection, commit.session_id)
         if tombstone is not None and tombstone.deletion.owner_id != creation.owner_id:
-            raise Conflict("this id was a session's of another owner")
+            raise id_of_another_owner()
         if commit.expected:
-            raise Conflict(f"the session is at revision 0, not {commit.expected}")
+            raise revision_differs(Revision(0), commit.expected)
         if self._is_unreadable(commit.session_id) or self._store.system.fingerprint(
             self._store.layout.active(name)
         ):
@@ -257,10 +263,10 @@ class Plan:
         def read(session_id: SessionId, through: identifiers.Sequence | None) -> list[Message]:
             stored = find_by_id(self._connection, session_id)
             if stored is None or not in_scope(stored.session.owner_id, scope):
-                raise NotFound("no such session to copy from")
+                raise no_such_source()
             rows = Rows(session_id, self._connection)
             if through is not None and rows.get(through) is None:
-                raise NotFound("no such message")
+                raise no_such_message()
             last = stored.session.last_sequence if through is None else through
             segments = segments_of(self._connection, session_id)
             return self._store.files.read_messages(stored, segments, rows.between(0, last))

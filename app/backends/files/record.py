@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from app.model.errors import InvalidInput
+from app.model.refusals import no_json
 
 _TAIL = re.compile(
     rb', "_seq": (\d{1,18}), "_d": (\d{1,18})(, "_more": true)?, "_crc": "([0-9a-f]{8})"\}$'
@@ -67,7 +67,7 @@ def encode_record(
         text = json.dumps(fields, ensure_ascii=False, allow_nan=False)
         start = text[:-1].encode()
     except (TypeError, ValueError) as error:
-        raise InvalidInput("the change holds a value that is no JSON") from error
+        raise no_json() from error
     start += b', "_seq": %d, "_d": %d%b' % (number, durable, b', "_more": true' if more else b"")
     return b'%b, "_crc": "%08x"}\n' % (start, zlib.crc32(start, seed))
 

@@ -24,10 +24,23 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import Conflict, InvalidInput, NotFound, ScrollbackError
+from app.model.errors import ScrollbackError
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence, SessionKey
 from app.model.records import Deletion, IdempotencyRecord
+from app.model.refusals import (
+    attempt_differs,
+    copy_into_used_session,
+    creation_not_first,
+    deletion_not_alone,
+    id_of_another_owner,
+    id_taken,
+    key_taken,
+    no_such_session,
+    no_such_source,
+    owner_out_of_scope,
+    revision_differs,
+)
 from app.model.session import Session
 
 
@@ -52,9 +65,7 @@ def carry_out(store: MemoryStore, commit: Commit, scope: Scope) -> Committed:
         before = state.session
     if commit.expected is not None and commit.expected != state.session.revision:
         current = state.session if before is not None else None
-        raise Conflict(
-            f"the session is at revision {state.session.revision}, not {commit.expected}", current
-        )
+        raise revision_differs(state.session.revision, commit.expected, current)
     if creation is None and changes == (DeleteSession(),):
         committed = _delete(store, state, commit)
     else:
@@ -82,7 +93,7 @@ def _replay(store: MemoryStore, commit: Commit, scope: Scope) -> Committed | Non
         return None
     session = state.session if state is not None else None
     if record.idempotency.digest != commit.idempotency.digest:
-        raise Conflict("this idempotency key was used for another request", session)
+        raise attempt_differs(session)
     epoch = session.epoch if session is not None else deletion.epoch if deletion else None
     if epoch is None:
         return None
@@ -98,7 +109,7 @@ def _replay(store: MemoryStore, commit: Commit, scope: Scope) -> Committed | Non
 def _require(store: MemoryStore, commit: Commit, scope: Scope) -> SessionState:
     state = store.access(commit.session_id, scope)
     if state is None:
-        raise NotFound("no such session")
+        raise no_such_session()
     return state
 
 
@@ -106,18 +117,18 @@ def _existing(
     store: MemoryStore, commit: Commit, creation: CreateSession, scope: Scope
 ) -> Committed | None:
     if scope.owner is not None and creation.owner_id != scope.owner:
-        raise InvalidInput("a session can only be created for its own owner here")
+        raise owner_out_of_scope()
     named = store.find(SessionKey(creation.owner_id, creation.key))
     if named is not None:
         session = named.session
         if not creation.get_existing:
-            raise Conflict("there is a session with this key already", session)
+            raise key_taken(session)
         return Committed(session.position, range(0), 0, session, existing=True)
     if commit.session_id in store.live:
-        raise Conflict("there is a session with this id already")
+        raise id_taken()
     former = store.deletions.get(commit.session_id)
     if former is not None and former.owner_id != creation.owner_id:
-        raise Conflict("this id was a session's of another owner")
+        raise id_of_another_owner()
     return None
 
 
@@ -207,10 +218,10 @@ def _apply(store: MemoryStore, draft: Draft, change: Change, scope: Scope) -> No
                 draft.add(new)
         case CopyMessages():
             if not draft.is_new or draft.state.session.last_sequence:
-                raise InvalidInput("messages can only be copied into a new, empty session")
+                raise copy_into_used_session()
             source = store.access(change.source_id, scope)
             if source is None:
-                raise NotFound("no such session to copy from")
+                raise no_such_source()
             draft.copy(source, change)
         case EditMessage():
             draft.edit(change)
@@ -221,6 +232,6 @@ def _apply(store: MemoryStore, draft: Draft, change: Change, scope: Scope) -> No
         case ArchiveMessages(through=through):
             draft.archive(through)
         case CreateSession():
-            raise InvalidInput("a session can only be created by the first change of a commit")
+            raise creation_not_first()
         case DeleteSession():
-            raise InvalidInput("a session's deletion is a commit of its own")
+            raise deletion_not_alone()

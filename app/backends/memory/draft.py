@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from app.backends.memory.state import SessionState, encoded, stored
 from app.model.changes import CopyMessages, EditMessage
-from app.model.errors import InvalidInput, NotFound
 from app.model.events import Event, EventKind
 from app.model.identifiers import Revision, Sequence
 from app.model.message import Message, NewMessage
 from app.model.parts import Part, decode_parts, encode_parts
+from app.model.refusals import no_json, no_such_message
 from app.model.timestamps import Timestamp
 
 
@@ -250,7 +250,7 @@ class Draft:
 def _require(state: SessionState, sequence: Sequence) -> Message:
     message = state.messages.get(sequence)
     if message is None:
-        raise NotFound("no such message")
+        raise no_such_message()
     return message
 
 
@@ -258,4 +258,4 @@ def _stored_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     try:
         return decode_parts(encode_parts(parts))
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
+        raise no_json() from error

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 from msgspec.structs import asdict, replace
 
-from app.model.errors import InvalidInput
 from app.model.events import Event, LogRead, LogSlice
 from app.model.identifiers import Revision, Sequence
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, Take, cut_page
+from app.model.refusals import no_json
 from app.model.search_text import normal_text
 from app.model.session import Session
 
@@ -111,31 +111,11 @@ class SessionState:
 
 
 def assemble(session: Session, messages: Iterable[Message], events: list[Event]) -> SessionState:
-    """Returns the state of a session that comes in records.
-
-    Raises `InvalidInput` where it is not whole.
-    """
+    """Returns the state of a session that has come in records, and is whole."""
     by_sequence = {message.sequence: message for message in messages}
     sequences = sorted(by_sequence)
     archived = [one for one in sequences if by_sequence[one].archived_at is not None]
     border = archived[-1] if archived else Sequence(0)
-    wrong = [
-        what
-        for what, right in (
-            ("messages", len(sequences) == session.message_count),
-            (
-                "archived messages",
-                len(archived) == session.archived_message_count == bisect_right(sequences, border),
-            ),
-            ("last sequence", not sequences or sequences[-1] <= session.last_sequence),
-            ("events", has_whole_log(events, session.revision)),
-        )
-        if not right
-    ]
-    if wrong:
-        raise InvalidInput(
-            f"session {session.id} is not whole: its {', '.join(wrong)} do not fit its header"
-        )
     return SessionState(session, sequences, by_sequence, events, border)
 
 
@@ -157,4 +137,4 @@ def encoded(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=asdict)
     except orjson.JSONEncodeError as error:
-        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
+        raise no_json() from error

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from app.backends.memory.state import SessionState, assemble
 from app.backends.memory.store import MemoryStore
 from app.backends.protocol import Scope
-from app.model.errors import InvalidInput
 from app.model.events import Event
 from app.model.identifiers import SessionId, SessionKey
 from app.model.message import Message
 from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
+from app.model.refusals import record_misplaced, session_not_whole
 from app.model.session import Agent, Profile, Session, User
+from app.model.wholeness import SessionTally
 
 
 async def export(
@@ -78,6 +79,16 @@ class _Coming:
     events: list[Event] = field(default_factory=list)
     attempts: list[IdempotencyRecord] = field(default_factory=list)
 
+    def require_whole(self) -> None:
+        """Raises `InvalidInput` where the session's header does not count what has come."""
+        tally = SessionTally()
+        for message in self.messages:
+            tally.take(message)
+        for event in self.events:
+            tally.take(event)
+        if not tally.fits(self.session):
+            raise session_not_whole(self.session.id)
+
 
 class _Loading:
     """A load under way. A session is kept once all of it has come, in one step."""
@@ -126,6 +137,7 @@ class _Loading:
         if coming is None:
             return
         store, session = self._store, coming.session
+        coming.require_whole()
         here = store.live.get(session.id)
         if here is not None:
             self._compare(here, coming)
@@ -152,9 +164,8 @@ class _Loading:
             if self._takes_attempts:
                 self._store.remember([record])
         else:
-            raise InvalidInput(
-                f"a record of session {record.session_id} does not stand behind its session"
-            )
+            self.finish_session()
+            raise record_misplaced(record.session_id)
 
     def _compare(self, here: SessionState, coming: _Coming) -> None:
         store, session = self._store, coming.session

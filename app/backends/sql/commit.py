@@ -15,7 +15,6 @@ from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.draft import SessionDraft
 from app.backends.sql.idempotency import (
     in_scope,
-    no_such_session,
     remember,
     replay,
 )
@@ -63,10 +62,20 @@ from app.model.changes import (
     StarSession,
     TruncateMessages,
 )
-from app.model.errors import Conflict, InvalidInput
 from app.model.events import EventKind
 from app.model.identifiers import Position, Revision, Sequence, SessionId
 from app.model.records import Deletion
+from app.model.refusals import (
+    copy_into_used_session,
+    creation_not_first,
+    deletion_not_alone,
+    id_of_another_owner,
+    id_taken,
+    key_taken,
+    no_such_session,
+    owner_out_of_scope,
+    revision_differs,
+)
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
@@ -121,14 +130,14 @@ def _lock(
 def require_revision(session: Session, expected: Revision | None) -> None:
     """Raises `Conflict` for a session that is not at the revision that a commit expects."""
     if expected is not None and expected != session.revision:
-        raise Conflict(f"the session is at revision {session.revision}, not {expected}", session)
+        raise revision_differs(session.revision, expected, session)
 
 
 def _create(
     dialect: Dialect, connection: Connection, commit: Commit, creation: CreateSession, scope: Scope
 ) -> SessionDraft | Committed:
     if scope.owner is not None and creation.owner_id != scope.owner:
-        raise InvalidInput("a session can only be created for its own owner here")
+        raise owner_out_of_scope()
     owner = owner_to_column(creation.owner_id)
     row = connection.execute(
         select(*SESSION_COLUMNS).where(sessions.c.owner_id == owner, sessions.c.key == creation.key)
@@ -136,15 +145,17 @@ def _create(
     if row is not None:
         existing = to_session(row)
         if not creation.get_existing:
-            raise Conflict("there is a session with this key already", existing)
+            raise key_taken(existing)
         return Committed(existing.position, range(0), 0, existing, existing=True)
     if connection.execute(select(sessions.c.id).where(sessions.c.id == commit.session_id)).scalar():
-        raise Conflict("there is a session with this id already")
+        raise id_taken()
     former = connection.execute(
         select(deletions.c.owner_id).where(deletions.c.session_id == commit.session_id)
     ).one_or_none()
     if former is not None and former[0] != owner:
-        raise Conflict("this id was a session's of another owner")
+        raise id_of_another_owner()
+    if commit.expected:
+        raise revision_differs(Revision(0), commit.expected)
     connection.execute(delete(deletions).where(deletions.c.session_id == commit.session_id))
     session = _new_session(commit, creation)
     connection.execute(insert(sessions), from_session(session, archived_through=0))
@@ -229,14 +240,14 @@ def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
                     metadata=metadata,
                 )
         case CreateSession():
-            raise InvalidInput("a session can only be created by the first change of a commit")
+            raise creation_not_first()
         case DeleteSession():
-            raise InvalidInput("a session's deletion is a commit of its own")
+            raise deletion_not_alone()
         case AddMessages(messages=added):
             add_messages(draft, added)
         case CopyMessages():
             if not draft.is_new or session.last_sequence:
-                raise InvalidInput("messages can only be copied into a new, empty session")
+                raise copy_into_used_session()
             copy_messages(draft, change, scope)
         case EditMessage():
             edit_message(draft, change)

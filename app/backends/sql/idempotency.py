@@ -18,15 +18,10 @@ from app.backends.sql.rows import (
 )
 from app.backends.sql.tables import deletions, idempotency_keys, sessions
 from app.model.changes import Commit, Committed, Idempotency
-from app.model.errors import Conflict, NotFound
 from app.model.identifiers import Epoch, Position, SessionId
 from app.model.records import IdempotencyRecord
+from app.model.refusals import attempt_differs
 from app.model.session import Session
-
-
-def no_such_session() -> NotFound:
-    """Returns the refusal of a session that is not there or not in scope."""
-    return NotFound("no such session")
 
 
 def in_scope(statement: Select[Any], scope: Scope) -> Select[Any]:
@@ -70,7 +65,7 @@ def answer_again(
 ) -> Committed:
     """Returns what a used key replays. Raises `Conflict` where it was for another request."""
     if commit.idempotency is None or record.idempotency.digest != commit.idempotency.digest:
-        raise Conflict("this idempotency key was used for another request", session)
+        raise attempt_differs(session)
     return Committed(
         position=Position(epoch, record.revision),
         sequences=record.sequences,

@@ -45,7 +45,9 @@ from app.model.events import Event
 from app.model.identifiers import SessionId
 from app.model.message import Message
 from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Record
+from app.model.refusals import record_misplaced, session_not_whole
 from app.model.session import Agent, Profile, Session, User
+from app.model.wholeness import SessionTally
 
 _CHUNK = 500
 """How many rows are written at once."""
@@ -62,13 +64,14 @@ async def load(
     ahead = await anext(records, None)
     while ahead is not None:
         async with writer.transaction() as connection:
-            loading.rows = 0
-            while ahead is not None and loading.rows < _TRANSACTION:
-                if not isinstance(ahead, Session):
-                    await _load_record(connection, ahead, loading)
-                    ahead = await anext(records, None)
-                    continue
-                ahead = await _load_session(connection, ahead, records, loading)
+            try:
+                ahead = await _load_some(connection, ahead, records, loading)
+            except InvalidInput as error:
+                # What came before stays.
+                refusal = error
+            else:
+                continue
+        raise refusal
     return Loaded(
         loading.sessions,
         loading.messages,
@@ -78,6 +81,23 @@ async def load(
         loading.replaced,
         loading.deletions,
     )
+
+
+async def _load_some(
+    connection: AsyncConnection,
+    ahead: Record | None,
+    records: AsyncIterator[Record],
+    loading: _Loading,
+) -> Record | None:
+    """Loads what one transaction should hold, and returns the first record behind it."""
+    loading.rows = 0
+    while ahead is not None and loading.rows < _TRANSACTION:
+        if isinstance(ahead, Session):
+            ahead = await _load_session(connection, ahead, records, loading)
+        else:
+            await _load_record(connection, ahead, loading)
+            ahead = await anext(records, None)
+    return ahead
 
 
 @dataclass(slots=True)
@@ -135,9 +155,7 @@ async def _load_record(connection: AsyncConnection, record: Record, loading: _Lo
                 row = from_idempotency_record(record)
                 await connection.run_sync(loading.dialect.add_missing, idempotency_keys, [row])
         case Message() | Event() | IdempotencyRecord():
-            raise InvalidInput(
-                f"a record of session {record.session_id} does not stand behind its session"
-            )
+            raise record_misplaced(record.session_id)
         case Session():
             raise AssertionError("sessions are loaded with what stands behind them")
 
@@ -230,8 +248,10 @@ async def _compare(
     """Compares a session with what the store has under its id, record by record.
 
     Where replacing, idempotency keys alone may differ, and those that come are added. Returns the
-    first record that is not the session's.
+    first record that is not the session's. Raises `InvalidInput` where it does not come whole.
     """
+    tally = SessionTally()
+    savepoint = await connection.begin_nested()
     here = export_session(connection, session.id)
     same = alike = await anext(here, None) == session
     late: list[IdempotencyRecord] = []
@@ -241,6 +261,7 @@ async def _compare(
         if not _belongs(record, session):
             ahead = record
             break
+        tally.take(record)
         same = same and await anext(here, None) == record
         if same:
             continue
@@ -252,6 +273,9 @@ async def _compare(
             late = []
     rest = await anext(here, None) if same else None
     await here.aclose()
+    if not tally.fits(session):
+        await savepoint.rollback()
+        raise session_not_whole(session.id)
     if alike and loading.replace and isinstance(rest, IdempotencyRecord | None):
         added += await add_idempotency_keys(connection, late)
         loading.replaced += added > 0
@@ -260,6 +284,7 @@ async def _compare(
         loading.unchanged += 1
     else:
         loading.conflicts.append(session.id)
+    await savepoint.commit()
     return ahead
 
 
@@ -356,20 +381,14 @@ async def _verify(connection: AsyncConnection, session: Session) -> None:
     behind_border = await connection.scalar(
         select(func.count()).where(mine, messages.c.sequence <= archived_through)
     )
-    wrong = [
-        what
-        for what, right in (
-            ("messages", total == session.message_count),
-            ("archived messages", archived == session.archived_message_count == behind_border),
-            ("last sequence", highest <= session.last_sequence),
-            ("events", logged == session.revision == (last or 0)),
-        )
-        if not right
-    ]
-    if wrong:
-        raise InvalidInput(
-            f"session {session.id} is not whole: its {', '.join(wrong)} do not fit its header"
-        )
+    whole = (
+        total == session.message_count,
+        archived == session.archived_message_count == behind_border,
+        highest <= session.last_sequence,
+        logged == session.revision == (last or 0),
+    )
+    if not all(whole):
+        raise session_not_whole(session.id)
     await connection.execute(
         update(sessions)
         .where(sessions.c.id == session.id)

@@ -24,6 +24,7 @@ from app.model.errors import NotFound
 from app.model.events import EventKind
 from app.model.identifiers import Revision, Sequence
 from app.model.message import NewMessage
+from app.model.refusals import no_such_message, no_such_source
 from app.model.search_text import normal_text
 from app.model.timestamps import Timestamp
 
@@ -66,7 +67,7 @@ def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> No
     archived_through = connection.execute(source.with_for_update(read=True)).scalar()
     # The commit's own session is not there yet as a source.
     if archived_through is None or change.source_id == draft.session.id:
-        raise NotFound("no such session to copy from")
+        raise no_such_source()
     copied = messages.c.session_id == change.source_id
     if change.through is not None:
         _require_message(draft, change.source_id, change.through)
@@ -227,4 +228,4 @@ def _require_message(draft: SessionDraft, session_id: str, sequence: Sequence) -
 
 
 def _no_such_message() -> NotFound:
-    return NotFound("no such message")
+    return no_such_message()

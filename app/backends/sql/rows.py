@@ -10,13 +10,13 @@ from sqlalchemy import Column
 
 from app.backends.sql.tables import deletions, events, idempotency_keys, messages, sessions
 from app.model.changes import Idempotency
-from app.model.errors import InvalidInput
 from app.model.events import Event, EventKind
 from app.model.identifiers import MessageId, SessionId, UserId
 from app.model.message import Message, MessageRole, MessageStatus, Sender
 from app.model.paging import title_order
 from app.model.parts import Part, decode_parts, encode_parts
 from app.model.records import Deletion, IdempotencyRecord
+from app.model.refusals import no_json
 from app.model.session import Session, SessionKind
 
 SESSION_COLUMNS: tuple[Column[Any], ...] = tuple(
@@ -53,7 +53,7 @@ def encode_json(value: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:
-        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
+        raise no_json() from error
 
 
 def parts_to_column(parts: Iterable[Part]) -> str:
@@ -61,7 +61,7 @@ def parts_to_column(parts: Iterable[Part]) -> str:
     try:
         return encode_parts(parts)
     except orjson.JSONEncodeError as error:
-        raise InvalidInput(f"this can't be stored as JSON: {error}") from error
+        raise no_json() from error
 
 
 def owner_to_column(owner_id: UserId | None) -> str:
