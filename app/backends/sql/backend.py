@@ -82,7 +82,7 @@ class SqlBackend(SqlReader):
 
     async def repair(self) -> int:
         async with self._writer.transaction() as connection:
-            return await check.repair(connection)
+            return await check.repair(self._dialect, connection)
 
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and that must hold the gate.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -54,6 +54,7 @@ async def check(dialect: Dialect, engine: AsyncEngine) -> AsyncIterator[Finding]
                 await _archive(connection),
                 await _orphans(connection),
                 await _damages(connection),
+                await _search(dialect, connection),
             ]:
                 if found is not None:
                     yield found
@@ -161,18 +162,42 @@ async def _damages(connection: AsyncConnection) -> Finding | None:
     )
 
 
+async def _search(dialect: Dialect, connection: AsyncConnection) -> Finding | None:
+    return _finding(
+        await connection.run_sync(dialect.search.disagreeing),
+        "SEARCH_DRIFTED",
+        "are not found by what they say, but by something else",
+        "Run `scrollback doctor --repair`, which makes the search index anew.",
+    )
+
+
 async def _sessions_with(
     connection: AsyncConnection, statement: Select[str], code: str, fault: str, remedy: str
 ) -> Finding | None:
     found = (await connection.scalars(statement.order_by(sessions.c.id))).all()
+    return _finding(found, code, fault, remedy)
+
+
+def _finding(found: Sequence[str], code: str, fault: str, remedy: str) -> Finding | None:
     if not found:
         return None
     named = ", ".join(found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
     return Finding(Severity.ERROR, code, f"{len(found)} sessions {fault}: {named}", remedy)
 
 
-async def repair(connection: AsyncConnection) -> int:
-    """Sets drifted counters to their recount; returns how many sessions were mended."""
+async def repair(dialect: Dialect, connection: AsyncConnection) -> int:
+    """Sets drifted counters to their recount, and brings the search index to the texts.
+
+    Returns how many sessions were mended.
+    """
+    mended = await _recount(connection)
+    search = dialect.search
+    if disagreeing := await connection.run_sync(search.disagreeing):
+        await connection.run_sync(search.rebuild, disagreeing)
+    return mended + len(disagreeing)
+
+
+async def _recount(connection: AsyncConnection) -> int:
     drifted = (await connection.scalars(select(sessions.c.id).where(_DRIFTED))).all()
     mended = 0
     for start in range(0, len(drifted), _CHUNK):

@@ -75,12 +75,12 @@ class SearchIndex(ABC):
         """
 
     @abstractmethod
-    def clear(self, connection: Connection) -> None:
-        """Removes everything."""
+    def disagreeing(self, connection: Connection) -> list[str]:
+        """Returns the sessions of which the index has something else than their texts."""
 
     @abstractmethod
-    def disagreement(self, connection: Connection) -> str | None:
-        """Returns what of the index does not fit the texts; None where all of it does."""
+    def rebuild(self, connection: Connection, session_ids: Sequence[str]) -> None:
+        """Brings the index to the texts of these sessions, of some that are gone to nothing."""
 
     @abstractmethod
     async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:

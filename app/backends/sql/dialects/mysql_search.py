@@ -8,6 +8,7 @@ is left out for its shortness, and none of those left out for their frequency.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Text, bindparam
 from sqlalchemy.dialects.mysql import match
@@ -22,6 +23,9 @@ class MysqlSearchIndex(ServerSearchIndex):
 
     def tokens_to_column(self, tokens: set[str]) -> str:
         return " ".join([_to_word(token) for token in tokens])
+
+    def same_tokens(self, one: Any, other: Any) -> bool:
+        return set(one.split(" ")) == set(other.split(" "))
 
     def tokens_to_parameter(self, tokens: frozenset[str]) -> str:
         return " ".join(sorted("+" + _to_word(token) for token in tokens))

@@ -16,6 +16,9 @@ class PostgresqlSearchIndex(ServerSearchIndex):
     def tokens_to_column(self, tokens: set[str]) -> list[str]:
         return list(tokens)
 
+    def same_tokens(self, one: Any, other: Any) -> bool:
+        return set(one) == set(other)
+
     def tokens_to_parameter(self, tokens: frozenset[str]) -> list[str]:
         return list(tokens)
 

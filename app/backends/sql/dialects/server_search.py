@@ -20,12 +20,15 @@ from sqlalchemy import (
     delete,
     insert,
     literal,
+    select,
 )
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex
+from app.backends.sql.search_check import expected_texts, kept_rows, sessions_that_differ
+from app.backends.sql.search_index import TITLE, Fetch, IndexedText, SearchIndex
 from app.backends.sql.search_tokens import tokens_asked, tokens_of
+from app.backends.sql.tables import sessions
 from app.model.search import SearchBound
 from app.model.search_query import SearchQuery
 
@@ -90,11 +93,29 @@ class ServerSearchIndex(SearchIndex):
             statement = statement.where(columns.sequence <= last)
         connection.execute(statement)
 
-    def clear(self, connection: Connection) -> None:
-        connection.execute(delete(search_entries))
+    def disagreeing(self, connection: Connection) -> list[str]:
+        columns = search_entries.c
+        kept = select(columns.session_id, columns.sequence, columns.created_at, columns.tokens)
+        return sessions_that_differ(
+            expected_texts(connection), kept_rows(connection, kept), self._fits
+        )
 
-    def disagreement(self, connection: Connection) -> str | None:
-        return None
+    def rebuild(self, connection: Connection, session_ids: Sequence[str]) -> None:
+        for session_id in session_ids:
+            # Others may be writing to it.
+            connection.execute(
+                select(sessions.c.id).where(sessions.c.id == session_id).with_for_update()
+            )
+            self.remove(connection, session_id, TITLE)
+            self.add_session(connection, session_id)
+
+    def _fits(self, text: IndexedText, row: Sequence[Any]) -> bool:
+        tokens = self.tokens_to_column(set(tokens_of(text.normal).split(" ")))
+        return bool(text.at == row[2] and self.same_tokens(tokens, row[3]))
+
+    @abstractmethod
+    def same_tokens(self, one: Any, other: Any) -> bool:
+        """Answers whether two stored forms have the same tokens."""
 
     @abstractmethod
     def tokens_to_parameter(self, tokens: frozenset[str]) -> Any:

@@ -6,6 +6,7 @@ so that the newest candidates are the first that FTS5 comes to, however many the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
@@ -26,15 +27,23 @@ from sqlalchemy import (
     Text,
     bindparam,
     column,
+    select,
     text,
 )
 from sqlalchemy import table as lightweight_table
 from sqlalchemy.ext.compiler import compiles
 
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
-from app.backends.sql.search_index import Fetch, IndexedText, SearchIndex, texts_of
+from app.backends.sql.search_check import expected_texts, kept_rows, sessions_that_differ
+from app.backends.sql.search_index import (
+    Fetch,
+    IndexedText,
+    SearchIndex,
+    index_everything,
+    texts_of,
+)
 from app.backends.sql.search_tokens import tokens_asked, tokens_of
-from app.backends.sql.tables import messages
+from app.backends.sql.tables import messages, sessions
 from app.model.errors import InvalidInput
 from app.model.search import SearchBound
 from app.model.search_query import SearchQuery
@@ -163,12 +172,27 @@ class SqliteSearchIndex(SearchIndex):
                 connection.execute(_REMOVE_TOKENS, rows)
                 connection.execute(_REMOVE_ENTRIES, rows)
 
-    def clear(self, connection: Connection) -> None:
+    def disagreeing(self, connection: Connection) -> list[str]:
+        counted: Counter[str] = Counter()
+
+        def texts() -> Iterator[IndexedText]:
+            for one in expected_texts(connection):
+                counted.update(set(tokens_of(one.normal).split(" ")))
+                yield one
+
+        columns = search_entries.c
+        kept = kept_rows(connection, select(columns.session_id, columns.sequence, columns.id))
+        differing = sessions_that_differ(texts(), kept, _fits)
+        if not differing and counted != _count_tokens(connection):
+            # Which of the texts it is can't be told from an index that keeps none.
+            return list(connection.scalars(select(sessions.c.id).order_by(sessions.c.id)))
+        return differing
+
+    def rebuild(self, connection: Connection, session_ids: Sequence[str]) -> None:
+        # All of it, so that nothing stays of texts that are gone.
         connection.execute(text("INSERT INTO search_index (search_index) VALUES ('delete-all')"))
         connection.execute(text("DELETE FROM search_entries"))
-
-    def disagreement(self, connection: Connection) -> str | None:
-        return None
+        index_everything(self, connection)
 
     async def lookup(self, fetch: Fetch, query: SearchQuery) -> dict[str, Any]:
         tokens = tokens_asked(query)
@@ -214,6 +238,26 @@ class SqliteSearchIndex(SearchIndex):
     def is_final(self, row: Sequence[Any], last: Sequence[Any]) -> bool:
         # A number is never lower than where its moment begins: what follows is older than that.
         return bool(_start(row[1]) >= last[0])
+
+
+def _fits(one: IndexedText, row: Sequence[Any]) -> bool:
+    start = _start(one.at)
+    return bool(start <= row[2] < _end_of_second(start))
+
+
+def _count_tokens(connection: Connection) -> Counter[str]:
+    """Returns in how many texts each token is, as the index has it."""
+    reads_only = connection.exec_driver_sql("PRAGMA query_only").scalar()
+    connection.exec_driver_sql("PRAGMA query_only = OFF")
+    connection.exec_driver_sql(
+        "CREATE VIRTUAL TABLE temp.search_vocabulary USING fts5vocab(main, search_index, row)"
+    )
+    try:
+        counted = connection.exec_driver_sql("SELECT term, doc FROM temp.search_vocabulary")
+        return Counter(dict(map(tuple, counted)))
+    finally:
+        connection.exec_driver_sql("DROP TABLE temp.search_vocabulary")
+        connection.exec_driver_sql(f"PRAGMA query_only = {reads_only}")
 
 
 def _free_from(connection: Connection, start: int) -> Iterator[int]:
