@@ -18,6 +18,8 @@ import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, Processor
 
+from app.server.log_writer import LogWriter
+
 REQUEST_ID: ContextVar[str | None] = ContextVar("REQUEST_ID", default=None)
 """The id of the request that is being answered, which its lines carry."""
 
@@ -55,10 +57,11 @@ def configure_logging(
             _encode,
         ]
     )
+    writer = LogWriter(stream)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(stream),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
     handler = _LibraryHandler()

@@ -47,7 +47,7 @@ class RequestLog:
             self._log.info("request", **fields)
             return
         fields["event"] = "request"
-        self._lines.msg(json_line(self._lines, "info", fields))
+        self._lines.info(json_line(self._lines, "info", fields))
 
 
 def milliseconds_since(started: float) -> float:

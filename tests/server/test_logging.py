@@ -13,6 +13,7 @@ import pytest
 import structlog
 from aiohttp import ClientSession
 
+from app.server.log_writer import LogWriter
 from app.server.logging import LogFormat, configure_logging
 from tests.server.socket_client import initialised
 from tests.server.world import World
@@ -156,6 +157,18 @@ def restored() -> Iterator[None]:
     structlog.configure(**configuration)
 
 
+class CountingStream(io.BytesIO):
+    """Keeps each write apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self.writes.append(bytes(data))
+        return len(data)
+
+
 def check(password: str) -> None:
     raise ValueError(f"{len(password)} characters")
 
@@ -231,6 +244,35 @@ async def test_what_is_not_http_is_one_line_that_quotes_nothing(world: World) ->
     (line,) = map(json.loads, stream.getvalue().splitlines())
     assert (line["event"], line["problem"]) == ("malformed HTTP request", "BadHttpMessage")
     assert b"swordfish" not in stream.getvalue()
+
+
+async def test_lines_of_one_turn_are_written_together_and_in_order() -> None:
+    stream = CountingStream()
+    writer = LogWriter(stream)
+    writer.info(b"one")
+    writer.debug(b"two")
+    assert stream.writes == []
+    await asyncio.sleep(0)
+    writer.info(b"three")
+    await asyncio.sleep(0)
+    assert stream.writes == [b"one\ntwo\n", b"three\n"]
+
+
+@pytest.mark.parametrize("level", ["warning", "error", "critical"])
+async def test_what_is_wrong_is_written_at_once_with_what_came_before(level: str) -> None:
+    stream = CountingStream()
+    writer = LogWriter(stream)
+    writer.info(b"before")
+    getattr(writer, level)(b"wrong")
+    assert stream.writes == [b"before\nwrong\n"]
+    await asyncio.sleep(0)
+    assert len(stream.writes) == 1
+
+
+def test_without_an_event_loop_lines_are_written_at_once() -> None:
+    stream = CountingStream()
+    LogWriter(stream).info(b"alone")
+    assert stream.writes == [b"alone\n"]
 
 
 @pytest.mark.usefixtures("restored")
