@@ -18,6 +18,7 @@ from app.resolvers.scopes import read_scope
 from app.resolvers.services import Services
 from app.rules.caller import Caller
 
+
 async def load_sessions(
     services: Services, caller: Caller, ids: Collection[SessionId]
 ) -> Found[SessionId, Session]:
