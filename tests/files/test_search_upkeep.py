@@ -160,3 +160,15 @@ async def test_a_damaged_index_by_grams_is_made_anew(backend: FilesBackend, root
         await texts_found(backend, "two")
     assert await texts_found(backend, "alpha") == ALL
     assert await errors_found(backend) == []
+
+
+async def test_what_a_vanished_file_said_is_found_no_more(
+    backend: FilesBackend, root: Path
+) -> None:
+    [file] = root.glob(f"s/*/alice@key-{FIRST}.jsonl")
+    file.unlink()
+    await backend.close()
+    again, _ = await open_files(root)
+    assert await texts_found(again, "alpha") == ["alpha three"]
+    assert await sessions_found(again, "alpha") == [SECOND]
+    await again.close()

@@ -146,14 +146,15 @@ class SearchedTexts(RuleBasedStateMachine):
         behind = [bound for bound in wanted if after is None or bound < after]
         request = SearchRequest(
             parsed,
-            Window(100, after=after),
+            Window(2, after=after),
             SearchOrder.NEWEST,
             session_id=session_id,
             since=since,
             until=until,
         )
         page = page_of_places(self.connection, request, scope)
-        assert [hit.bound for hit in page.items] == sorted(behind, reverse=True)
+        assert [hit.bound for hit in page.items] == sorted(behind, reverse=True)[:2]
+        assert page.has_next == (len(behind) > 2)
         if session_id is None and since is until is after is None:
             found = sessions_matching(self.connection, parsed, scope)
             assert found == {bound.session_id for bound in wanted}
