@@ -31,7 +31,9 @@ _SUM_BYTES = 4
 
 def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the cursor of a message in its session's messages."""
-    return _summed(b"%d" % sequence, _messages_sum(session_id))
+    place = b"%d" % sequence
+    checksum = crc32(place, _messages_sum(session_id))
+    return encode_opaque(checksum.to_bytes(_SUM_BYTES, "big") + place)
 
 
 @lru_cache(maxsize=256)

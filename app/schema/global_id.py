@@ -25,14 +25,14 @@ NodeId: TypeAlias = tuple[type[Identified], "SessionId | MessageId | UserId | Ag
 MOST_CHARACTERS = 4_096
 """No id is longer than this; a longer text is not even looked at."""
 
-_LETTERS: dict[type[Identified], bytes] = {
-    Session: b"S",
-    Message: b"M",
-    User: b"U",
-    Agent: b"A",
-    Profile: b"P",
+_LETTERS: dict[type[Identified], str] = {
+    Session: "S",
+    Message: "M",
+    User: "U",
+    Agent: "A",
+    Profile: "P",
 }
-_KINDS = {letter.decode(): kind for kind, letter in _LETTERS.items()}
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -41,19 +41,19 @@ IdT = TypeVar("IdT", SessionId, UserId, AgentId, ProfileId)
 
 def encode_session_id(session_id: SessionId) -> str:
     """Returns the id of a session."""
-    return encode_opaque(b"S" + session_id.encode())
+    return encode_opaque(f"S{session_id}".encode())
 
 
 def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the id of a message."""
-    return encode_opaque(b"M%d.%b" % (sequence, session_id.encode()))
+    return encode_opaque(f"M{sequence}.{session_id}".encode())
 
 
 def encode_global_id(node: Identified) -> str:
     """Returns the id of a thing."""
     if isinstance(node, Message):
-        return encode_opaque(b"M%d.%b" % (node.sequence, node.session_id.encode()))
-    return encode_opaque(_LETTERS[type(node)] + node.id.encode())
+        return encode_message_id(node.session_id, node.sequence)
+    return encode_opaque((_LETTERS[type(node)] + node.id).encode())
 
 
 def decode_global_id(text: str, path: tuple[str, ...] = ("id",)) -> NodeId:

@@ -109,7 +109,7 @@ class MessageEdge:
     @staticmethod
     def cursor(message: strawberry.Parent[messages.Message]) -> str:
         """Returns the message's cursor."""
-        return message_cursor(message)
+        return encode_message_cursor(message.session_id, message.sequence)
 
     @field(graphql_type=Message, description="The message.")
     @staticmethod

@@ -10,7 +10,7 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 def encode_opaque(content: bytes) -> str:
     """Returns the text of some bytes."""
-    return b2a_base64(content, newline=False).translate(_TO_URL, b"=").decode()
+    return b2a_base64(content).translate(_TO_URL, b"=\n").decode()
 
 
 def decode_opaque(text: str) -> bytes:
