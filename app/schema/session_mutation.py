@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import strawberry
 
+from app.model import session as model
 from app.model.errors import InvalidInput
 from app.model.identifiers import AgentId, ProfileId, SessionId
 from app.model.session import SessionKind
@@ -208,7 +210,7 @@ class SessionMutations:
         info: Info, given: Annotated[RenameSessionInput, _input("The title.")]
     ) -> Outcome:
         """Sets a title."""
-        return await settle(info, _rename(info, given))
+        return await settle(info, _set(info, given, sessions.rename_session, given.title))
 
     @field(graphql_type=PinSessionPayload | None, description="Pins or unpins a session.")
     @staticmethod
@@ -216,7 +218,7 @@ class SessionMutations:
         info: Info, given: Annotated[PinSessionInput, _input("The new state.")]
     ) -> Outcome:
         """Sets the pin."""
-        return await settle(info, _pin(info, given))
+        return await settle(info, _set(info, given, sessions.pin_session, given.pinned))
 
     @field(graphql_type=StarSessionPayload | None, description="Stars or unstars a session.")
     @staticmethod
@@ -224,7 +226,7 @@ class SessionMutations:
         info: Info, given: Annotated[StarSessionInput, _input("The new state.")]
     ) -> Outcome:
         """Sets the star."""
-        return await settle(info, _star(info, given))
+        return await settle(info, _set(info, given, sessions.star_session, given.starred))
 
     @field(
         graphql_type=ArchiveSessionPayload | None,
@@ -235,7 +237,7 @@ class SessionMutations:
         info: Info, given: Annotated[ArchiveSessionInput, _input("The new state.")]
     ) -> Outcome:
         """Sets the archive mark."""
-        return await settle(info, _archive(info, given))
+        return await settle(info, _set(info, given, sessions.archive_session, given.archived))
 
     @field(
         graphql_type=ForkSessionPayload | None,
@@ -297,45 +299,18 @@ async def _create(info: Info, given: CreateSessionInput) -> Outcome:
     return Outcome(session=created.session, existing=created.existing)
 
 
-async def _rename(info: Info, given: RenameSessionInput) -> Outcome:
-    session = await sessions.rename_session(
+async def _set(
+    info: Info,
+    given: RenameSessionInput | PinSessionInput | StarSessionInput | ArchiveSessionInput,
+    change: Callable[..., Awaitable[model.Session]],
+    value: object,
+) -> Outcome:
+    """Sets the one thing that an input holds."""
+    session = await change(
         info.context.services,
         info.context.caller,
         _session_id(given.session_id),
-        given.title,
-        idempotency_key=given.idempotency_key,
-    )
-    return Outcome(session=session)
-
-
-async def _pin(info: Info, given: PinSessionInput) -> Outcome:
-    session = await sessions.pin_session(
-        info.context.services,
-        info.context.caller,
-        _session_id(given.session_id),
-        given.pinned,
-        idempotency_key=given.idempotency_key,
-    )
-    return Outcome(session=session)
-
-
-async def _star(info: Info, given: StarSessionInput) -> Outcome:
-    session = await sessions.star_session(
-        info.context.services,
-        info.context.caller,
-        _session_id(given.session_id),
-        given.starred,
-        idempotency_key=given.idempotency_key,
-    )
-    return Outcome(session=session)
-
-
-async def _archive(info: Info, given: ArchiveSessionInput) -> Outcome:
-    session = await sessions.archive_session(
-        info.context.services,
-        info.context.caller,
-        _session_id(given.session_id),
-        given.archived,
+        value,
         idempotency_key=given.idempotency_key,
     )
     return Outcome(session=session)

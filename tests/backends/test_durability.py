@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from app.backends.protocol import EVERYTHING
 from app.backends.sql.backend import SqlBackend
@@ -15,7 +16,7 @@ from app.backends.sql.open import open_sqlite
 from app.model.changes import AddMessages, Commit
 from app.model.errors import StoreUnavailable
 from app.model.session import Session
-from tests.backends.conftest import AT, SESSION, create, said
+from tests.backends.conftest import AT, SESSION, commit, create, said
 
 FULL = 2
 
@@ -31,6 +32,27 @@ async def test_a_long_write_waits_for_the_disk_too(store: SqlBackend) -> None:
     async with store._writer.transaction() as connection:
         result = await connection.exec_driver_sql("PRAGMA synchronous")
         assert result.scalar() == FULL
+
+
+async def test_commits_that_come_one_by_one_but_at_once_wait_for_the_disk_together(
+    store: SqlBackend,
+) -> None:
+    await create(store)
+    transactions = 0
+
+    def count(_connection: object) -> None:
+        nonlocal transactions
+        transactions += 1
+
+    async def append(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await commit(store, AddMessages((said(str(turns)),)))
+
+    event.listen(store.engines[2], "begin", count)
+    await asyncio.gather(*[append(turns) for turns in range(12)])
+
+    assert transactions == 1
 
 
 async def test_two_gates_of_one_store_exclude_each_other(tmp_path: Path) -> None:
