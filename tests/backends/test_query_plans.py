@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import event
-
 from app.backends.protocol import EVERYTHING, Scope
 from app.backends.sql.backend import SqlBackend
 from app.model.changes import (
@@ -45,6 +43,7 @@ from app.model.paging import (
 )
 from app.model.parts import TextPart
 from app.model.timestamps import now
+from tests.backends.statements import Statements
 
 OWNER = UserId("ana")
 SESSION = SessionId("a" * 32)
@@ -52,27 +51,6 @@ FORK = SessionId("b" * 32)
 SCOPES = (EVERYTHING, Scope(OWNER))
 # What may be read whole: what the client sent, and what the statement made of it.
 HARMLESS = re.compile(r"SCAN (r\b|one\b|page\b|\(subquery|CONSTANT|\d+ CONSTANT)")
-
-
-class Statements:
-    """Every statement that a backend ran, with its parameters."""
-
-    def __init__(self, store: SqlBackend) -> None:
-        self.seen: list[tuple[str, Any]] = []
-        for engine in store.engines:
-            event.listen(engine, "before_cursor_execute", self._see)
-
-    def _see(
-        self,
-        _connection: Any,
-        _cursor: Any,
-        statement: str,
-        parameters: Any,
-        _context: Any,
-        many: bool,
-    ) -> None:
-        if statement.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE", "INSERT")):
-            self.seen.append((statement, parameters[0] if many else parameters))
 
 
 async def plans(store: SqlBackend, statements: Statements) -> dict[str, list[str]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backends.open import open_backend
@@ -56,6 +55,7 @@ from app.model.parts import TextPart
 from app.model.session import Session, SessionKind
 from app.model.timestamps import Timestamp
 from tests.backends.conftest import AT, said
+from tests.backends.statements import Statements
 from tests.databases import DatabaseServer
 
 OWNER = UserId("ana")
@@ -150,27 +150,6 @@ def fill(connection: Connection) -> None:
             for number in numbers
         ]
         connection.execute(insert(events), [from_event(one) for one in log])
-
-
-class Statements:
-    """Every statement that a backend ran, with its parameters."""
-
-    def __init__(self, store: SqlBackend) -> None:
-        self.seen: list[tuple[str, Any]] = []
-        for engine in store.engines:
-            event.listen(engine, "before_cursor_execute", self._see)
-
-    def _see(
-        self,
-        _connection: Any,
-        _cursor: Any,
-        statement: str,
-        parameters: Any,
-        _context: Any,
-        many: bool,
-    ) -> None:
-        if re.match(r"\s*(\(|SELECT|WITH|UPDATE|DELETE|INSERT)", statement, re.IGNORECASE):
-            self.seen.append((statement, parameters[0] if many else parameters))
 
 
 def rows_read_by_postgresql(connection: Connection, statement: str, parameters: Any) -> int:
