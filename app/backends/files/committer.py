@@ -107,6 +107,7 @@ class Committer:
                 settle(connection)
                 self._fresh_length = 0
                 self.texts_due = is_due(connection)
+            index.checkpoint()
         except (ScrollbackError, OSError):
             # They are found as they are; the next commit has it tried again.
             log.exception("texts_not_settled")

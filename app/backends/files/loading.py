@@ -133,6 +133,7 @@ class Loader:
             with store.locks.stripes(names):
                 self._committer.refresh(names - {incoming.session_id})
                 self._settle(incoming, draft)
+        store.index.checkpoint()
 
     def _settle(self, incoming: Incoming, draft: Draft | None) -> None:
         here = self._look(incoming)
