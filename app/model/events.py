@@ -30,7 +30,7 @@ class EventKind(StrEnum):
     MESSAGES_ARCHIVED = "messages_archived"  # through, count
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One change of a session.
 
     `sequence` is the message that it is about. The log keeps no second copy of what was said:

@@ -40,7 +40,7 @@ class MessageScope(StrEnum):
     ALL = "all"
 
 
-class Sender(Struct, frozen=True):
+class Sender(Struct, frozen=True, gc=False):
     """Who sent a message, where the role alone does not tell."""
 
     name: str | None = None
@@ -48,7 +48,7 @@ class Sender(Struct, frozen=True):
     agent_id: AgentId | None = None
 
 
-class NewMessage(Struct, frozen=True):
+class NewMessage(Struct, frozen=True, gc=False):
     """A message before it has a number.
 
     `preview` is what a list of sessions shows of it, None where it is not for show;
@@ -66,7 +66,7 @@ class NewMessage(Struct, frozen=True):
     created_at: Timestamp | None = None
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """A message of a session."""
 
     session_id: SessionId

@@ -20,7 +20,7 @@ WholeNumber: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 """A number that every decoder of JSON reads as the same."""
 
 
-class _StoredPart(Struct, frozen=True, forbid_unknown_fields=True):
+class _StoredPart(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A part whose fields are all known; its stored form begins with its tag."""
 
 
@@ -80,7 +80,7 @@ class ToolResultPart(_StoredPart, frozen=True, tag="tool_result"):
     is_error: bool = False
 
 
-class OtherPart(Struct, frozen=True):
+class OtherPart(Struct, frozen=True, gc=False):
     """A part of a kind that this version does not know, kept as it came."""
 
     kind: str

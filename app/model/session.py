@@ -31,7 +31,7 @@ class SessionKind(StrEnum):
     TRIGGER = "trigger"
 
 
-class Session(Struct, frozen=True):
+class Session(Struct, frozen=True, gc=False):
     """A conversation, with the counters that are kept in each change's own transaction.
 
     `message_count` counts active and archived messages. `last_activity_at` is `last_message_at`,
@@ -70,21 +70,21 @@ class Session(Struct, frozen=True):
         return Position(self.epoch, self.revision)
 
 
-class User(Struct, frozen=True):
+class User(Struct, frozen=True, gc=False):
     """A person who owns sessions."""
 
     id: UserId
     display_name: str | None = None
 
 
-class Agent(Struct, frozen=True):
+class Agent(Struct, frozen=True, gc=False):
     """A program that takes part in sessions."""
 
     id: AgentId
     display_name: str | None = None
 
 
-class Profile(Struct, frozen=True):
+class Profile(Struct, frozen=True, gc=False):
     """A named way of working (a prompt, tools, a model) that sessions are held under."""
 
     id: ProfileId
