@@ -58,6 +58,10 @@ class SearchIndex(ABC):
     """A row for each text, with its `session_id` and `sequence`."""
     created_at: ColumnElement[str]
     """When the message was created, in a statement from `source`."""
+    sizes: tuple[int, int] = (64, 1024)
+    """How many candidates a search reads at first, and at most, in one statement."""
+    newest: int = 0
+    """How many of the newest texts a search looks at before it asks the index."""
     position: ColumnElement[Any]
     """What `final` is asked about, in a statement from `source`."""
 

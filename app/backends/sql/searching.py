@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import BigInteger, Integer, Select, String, bindparam, literal_column, select
 
-from app.backends.protocol import Scope
+from app.backends.protocol import EVERYTHING, Scope
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.reads import Rows
 from app.backends.sql.rows import MESSAGE_COLUMNS, SESSION_COLUMNS, to_message, to_session
-from app.backends.sql.search_index import Fetch
+from app.backends.sql.search_index import Fetch, SearchIndex
 from app.backends.sql.session_filters import (
+    NO_FILTER,
     FilterShape,
     conditions_of,
     parameters_of,
@@ -37,9 +38,6 @@ from app.model.search import (
 from app.model.search_query import SearchQuery, matches, relevance
 from app.model.search_text import normal_text
 
-_FIRST, _MOST = 64, 1024
-"""How many candidates the first statement reads at least, and any at most."""
-
 _NEWEST = SearchBound(0, "~", "", 0)  # type: ignore[arg-type]
 """Comes before every message in the order of time, newest first."""
 
@@ -47,6 +45,9 @@ _PLACE = (messages.c.created_at, messages.c.session_id, messages.c.sequence)
 _KEYS = 1 + len(_PLACE)
 _PARTS = _KEYS + MESSAGE_COLUMNS.index(messages.c.parts)
 _SESSION = _KEYS + len(MESSAGE_COLUMNS)
+
+_Match: TypeAlias = tuple[Sequence[Any], str]
+"""A row that matches, and its normal form."""
 
 
 class CandidateShape(NamedTuple):
@@ -89,8 +90,19 @@ async def search(
     ranked = request.order is SearchOrder.RELEVANCE
     after = None if ranked else request.window.after
     wanted = RANKED if ranked else request.window.limit + 1
-    candidates = Candidates(dialect, fetch, shape, parameters, after)
-    found = await _matching(candidates, request.query, wanted)
+    found: list[_Match] = []
+    index = dialect.search
+    if lookup and wanted <= index.newest and shape == _open_shape(shape):
+        newest = Candidates(dialect, fetch, shape._replace(looks_up=False), parameters, after)
+        rows = await newest.read(index.newest)
+        found = _those_that_match(rows, request.query)[:wanted]
+        if newest.ended:
+            wanted = len(found)
+        else:
+            after = SearchBound(0, *rows[-1][1:_KEYS])
+    if len(found) < wanted:
+        candidates = Candidates(dialect, fetch, shape, parameters, after)
+        found += await _matching(candidates, request.query, index, wanted - len(found))
     if not ranked:
         return page_of_hits(request, [_hit(row, 0) for row, _ in found])
     scored = [(relevance(request.query, normal), row) for row, normal in found]
@@ -150,23 +162,34 @@ class Candidates:
         return self.ended or self._index.is_final(row, self.rows[-1])
 
 
+def _open_shape(shape: CandidateShape) -> CandidateShape:
+    """Returns the shape of a search in all messages of all sessions."""
+    everything = CandidateShape(
+        shape.looks_up, shape_of(NO_FILTER, EVERYTHING), False, None, MessageScope.ALL, False, False
+    )
+    return everything._replace(since=shape.since, until=shape.until)
+
+
+def _those_that_match(rows: Rows, query: SearchQuery) -> list[_Match]:
+    texts = [(row, normal_text(decode_parts(row[_PARTS]))) for row in rows]
+    return [(row, normal) for row, normal in texts if matches(query, normal)]
+
+
 async def _matching(
-    candidates: Candidates, query: SearchQuery, wanted: int
-) -> list[tuple[Sequence[Any], str]]:
+    candidates: Candidates, query: SearchQuery, index: SearchIndex, wanted: int
+) -> list[_Match]:
     """Returns the newest rows that match, so many if there are, with their normal form."""
-    found: list[tuple[Sequence[Any], str]] = []
-    size = max(_FIRST, min(wanted, _MOST))
+    found: list[_Match] = []
+    first, most = index.sizes
+    size = max(first, min(wanted, most))
     while True:
-        for row in await candidates.read(size):
-            normal = normal_text(decode_parts(row[_PARTS]))
-            if matches(query, normal):
-                found.append((row, normal))
+        found += _those_that_match(await candidates.read(size), query)
         found.sort(key=lambda one: tuple(one[0][1:_KEYS]), reverse=True)
         if candidates.ended:
             return found[:wanted]
         if len(found) >= wanted and candidates.is_final(found[wanted - 1][0]):
             return found[:wanted]
-        size = min(2 * size, _MOST)
+        size = min(2 * size, most)
 
 
 def _hit(row: Sequence[Any], score: int) -> SearchHit:
@@ -213,13 +236,18 @@ def _statement(dialect: Dialect, shape: CandidateShape) -> Select[Any]:
     )
     conditions.append(dialect.past(place, bound, forward=False, inclusive=False))
     read = [*MESSAGE_COLUMNS, *SESSION_COLUMNS] if shape.whole else [messages.c.parts]
-    return (
+    statement = (
         select(index.position, *place, *[column.label(None) for column in read])
         .select_from(source)
         .where(*conditions)
         .order_by(*index.order(looks_up=shape.looks_up))
         .limit(bindparam("size", type_=Integer))
     )
+    if not shape.looks_up and not shape.in_session and shape.sessions is None:
+        statement = dialect.by_index(statement, entries, "ix_search_entries_created")
+        for name in ("mysql", "mariadb"):
+            statement = statement.prefix_with("STRAIGHT_JOIN", dialect=name)
+    return statement
 
 
 async def search_all(

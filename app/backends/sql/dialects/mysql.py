@@ -44,7 +44,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Bound, Failure, columns
-from app.backends.sql.dialects.mysql_search import MysqlSearchIndex
+from app.backends.sql.dialects.mysql_search import SHORTEST_WORD, MysqlSearchIndex
 from app.backends.sql.dialects.server import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -278,6 +278,16 @@ class MysqlDialect(ServerDialect):
                 f"the server runs with innodb_flush_log_at_trx_commit = {flush}: what was "
                 "acknowledged can be lost when the machine stops",
                 "Set innodb_flush_log_at_trx_commit = 1 in the server's configuration.",
+            )
+        shortest = await connection.scalar(text("SELECT @@innodb_ft_min_token_size"))
+        if shortest > SHORTEST_WORD:
+            yield Finding(
+                Severity.ERROR,
+                "SEARCH_LEAVES_OUT",
+                f"the server runs with innodb_ft_min_token_size = {shortest}: terms of few "
+                "characters are not found",
+                f"Set innodb_ft_min_token_size to at most {SHORTEST_WORD}, restart the server, "
+                "and run ALTER TABLE search_entries FORCE in the store's database.",
             )
 
 

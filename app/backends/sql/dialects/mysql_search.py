@@ -15,11 +15,21 @@ from sqlalchemy.dialects.mysql import match
 
 from app.backends.sql.dialects.server_search import ServerSearchIndex, search_entries
 
+SHORTEST_WORD = 3
+"""The length of the shortest word that stands for a token: `Q1` and one letter or digit."""
+
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 
 class MysqlSearchIndex(ServerSearchIndex):
-    """The index of a store in MariaDB or MySQL."""
+    """The index of a store in MariaDB or MySQL.
+
+    The server finds all candidates before it gives the first, and again for each statement: so
+    the newest texts are looked at without it, and statements read many.
+    """
+
+    sizes = (512, 16_384)
+    newest = 256
 
     def tokens_to_column(self, tokens: set[str]) -> str:
         return " ".join([_to_word(token) for token in tokens])
