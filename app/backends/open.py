@@ -108,7 +108,8 @@ def _package(point: EntryPoint) -> str:
 async def _open_sqlite(url: str, migrate: bool) -> Opened:
     from app.backends.sql.open import open_sqlite
 
-    return await open_sqlite(_sqlite_path(url), migrate=migrate)
+    path, single_process = _sqlite_place(url)
+    return await open_sqlite(path, migrate=migrate, single_process=single_process)
 
 
 async def _open_files(url: str, migrate: bool) -> Opened:
@@ -117,13 +118,16 @@ async def _open_files(url: str, migrate: bool) -> Opened:
     return await open_url(url, migrate=migrate)
 
 
-def _sqlite_path(url: str) -> Path:
+def _sqlite_place(url: str) -> tuple[Path, bool]:
     parts = urlsplit(url)
-    if parts.netloc or parts.query or parts.fragment or len(parts.path) < 2:
+    alone = parts.query == "single-process=1"
+    known = alone or parts.query in ("", "single-process=0")
+    if parts.netloc or not known or parts.fragment or len(parts.path) < 2:
         raise StoreUnusable(
-            f"{url} names no file: write sqlite:///relative.db or sqlite:////absolute/path.db"
+            f"{url} names no file: write sqlite:///relative.db or sqlite:////absolute/path.db, "
+            "with nothing behind it but ?single-process=1"
         )
-    return Path(unquote(parts.path[1:]))
+    return Path(unquote(parts.path[1:])), alone
 
 
 async def _open_memory(url: str, migrate: bool) -> Opened:

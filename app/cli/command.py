@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -49,6 +51,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; with --debug a traceback goes before the line of an error."""
         debug = ctx.params.pop("debug", False)
+        _log_to_stderr(debug=debug)
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -93,13 +96,42 @@ def printable(text: str) -> str:
     )
 
 
+def _log_to_stderr(*, debug: bool) -> None:
+    """Keeps the log off standard output, where results are, and without --debug to what is fatal.
+
+    What fails is told in one line at the end. Unconfigured, structlog prints tracebacks with the
+    values of local variables, and messages are among them.
+    """
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.DEBUG if debug else logging.CRITICAL
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
 def _describe(error: Exception) -> tuple[str, int]:
     """Returns what a user is told of an error, and the exit code."""
     from app.config import SettingsError
     from app.formats.lines import SourceUnreadable
-    from app.model.errors import ScrollbackError, StoreUnavailable, StoreUnusable
+    from app.model.errors import (
+        ScrollbackError,
+        StoreUnavailable,
+        StoreUnusable,
+        UnknownOutcome,
+    )
 
-    if isinstance(error, StoreUnusable | StoreUnavailable):
+    if isinstance(error, StoreUnusable | StoreUnavailable | UnknownOutcome):
         return error.message, USAGE
     if isinstance(error, ScrollbackError):
         return error.message, FOUND

@@ -56,7 +56,10 @@ def command(source: str, target: str, as_json: bool, quiet: bool) -> None:
     began = time.monotonic()
 
     async def work() -> Loaded:
-        async with opened(source, migrate=False) as first, opened(target, migrate=True) as second:
+        async with (
+            opened(source, migrate=False, sole=False) as first,
+            opened(target, migrate=True, sole=False) as second,
+        ):
             durable = second.capabilities.durable
             if not durable.supported:
                 raise Failure(f"nothing can be kept at TO: {durable.reason}")

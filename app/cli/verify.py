@@ -84,7 +84,10 @@ def command(first: str, second: str, digests: bool, as_json: bool, quiet: bool) 
             click.echo(f"{session.session_id} {session.first or '-'} {session.second or '-'}")
 
     async def work() -> Comparison:
-        async with opened(first, migrate=False) as a, opened(second, migrate=False) as b:
+        async with (
+            opened(first, migrate=False, sole=False) as a,
+            opened(second, migrate=False, sole=False) as b,
+        ):
             return await compare_stores(
                 a, b, on_difference=tell, on_session=print_digests, on_record=count
             )

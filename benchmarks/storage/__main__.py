@@ -24,7 +24,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from app.backends.files.mounts import file_system_of
+from app.backends.mounts import file_system_of
 from benchmarks.storage.appending import LOADS, QUICK_LOADS, measure_appends
 from benchmarks.storage.databases import Unreachable
 from benchmarks.storage.paging import PAGE, Filled, compare_pages, fill

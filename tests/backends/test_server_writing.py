@@ -221,9 +221,7 @@ async def test_a_session_that_another_holds_too_long_is_busy_and_unchanged(
     url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.backends.sql.pooled_writer.TRIES", 1)
-    for module in ("postgresql", "mysql"):
-        monkeypatch.setattr(f"app.backends.sql.dialects.{module}.LOCK_SECONDS", 1)
-    store = await opened(url)
+    store = await opened(url.update_query_dict({"lock-timeout": "1"}))
     await create(store, "one")
     async with AsyncEngine(store.engines[1]).begin() as holder:
         await holder.execute(sessions.select().where(sessions.c.id == SESSION).with_for_update())

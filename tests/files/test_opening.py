@@ -8,9 +8,9 @@ import pytest
 
 from app.backends.conformance.samples import created, done, records_of
 from app.backends.files import open as opening
-from app.backends.files.mounts import file_system_of
 from app.backends.files.open import open_files, open_url
 from app.backends.files.policy import Durability, Policy, parse_policy
+from app.backends.mounts import file_system_of
 from app.backends.open import open_backend
 from app.model.errors import StoreUnusable
 
@@ -98,7 +98,7 @@ async def test_one_process_alone_keeps_others_out(tmp_path: Path) -> None:
 async def test_a_network_file_system_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.backends.files.open.file_system_of", lambda path: "nfs4")
+    monkeypatch.setattr("app.backends.mounts.file_system_of", lambda path: "nfs4")
     with pytest.raises(StoreUnusable, match=r"network file system \(nfs4\)"):
         await open_files(tmp_path / "store")
     alone, _ = await open_files(tmp_path / "store", single_process=True)

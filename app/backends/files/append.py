@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from app.backends.files.system import APPEND, CREATE, Fingerprint, System
+
+_FULL = "the disk is full; make room and try again"
+"""Also where it took a part only: a file grows by whole writes while there is room."""
 
 
 class NotWritten(Exception):
@@ -25,7 +29,7 @@ def append(system: System, path: Path, data: bytes, *, create: bool, sync: bool)
     try:
         descriptor = system.open(path, CREATE if create else APPEND)
     except OSError as error:
-        raise NotWritten(error.strerror) from error
+        raise NotWritten(_reason(error)) from error
     try:
         before = 0 if create else system.fingerprint_open(descriptor).size
         _write(system, path, descriptor, data, before, create=create)
@@ -38,21 +42,27 @@ def append(system: System, path: Path, data: bytes, *, create: bool, sync: bool)
         except OSError as error:
             raise OutcomeUnknown(error.strerror) from error
     except OSError as error:
-        raise NotWritten(error.strerror) from error
+        raise NotWritten(_reason(error)) from error
     finally:
         system.close(descriptor)
     return fingerprint
 
 
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _FULL
+    return error.strerror or str(error)
+
+
 def _write(
     system: System, path: Path, descriptor: int, data: bytes, before: int, *, create: bool
 ) -> None:
-    reason = "the disk took a part of it only"
+    reason = _FULL
     try:
         if system.write(descriptor, data) == len(data):
             return
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = _reason(error)
     try:
         system.ftruncate(descriptor, before)
         if create:

@@ -195,10 +195,11 @@ class Committer:
         if written:
             try:
                 self._index(written, unknown)
-            except (ScrollbackError, NotWritten, OutcomeUnknown, OSError):
+            except (ScrollbackError, NotWritten, OutcomeUnknown, OSError) as error:
                 log.exception("index_behind_files")
+                why = f" ({error.message})" if isinstance(error, ScrollbackError) else ""
                 for work, _ in written:
-                    _fail(outcomes, work, UnknownOutcome(_UNKNOWN))
+                    _fail(outcomes, work, UnknownOutcome(f"{_UNKNOWN}{why}"))
         return outcomes
 
     def _append_all(self, works: Sequence[Work]) -> list[Fingerprint | ScrollbackError]:

@@ -22,6 +22,7 @@ import structlog
 from app.backends.files.locks import Locks
 from app.backends.files.names import Layout
 from app.backends.files.texts import TABLES as TEXT_TABLES
+from app.backends.mounts import is_full
 from app.model.errors import StoreUnavailable
 
 VERSION = 2
@@ -265,6 +266,8 @@ class Index:
         return connection
 
     def _failed(self, error: sqlite3.DatabaseError) -> Exception:
+        if is_full(error, self._path):
+            return StoreUnavailable("the disk is full; make room and try again")
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable("the index of the store is busy or can't be written; try again")
         self._condemned = self._inode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import sqlite3
@@ -11,13 +12,13 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from app.backends.files.backend import FilesBackend
-from app.backends.files.mounts import NETWORK, file_system_of
 from app.backends.files.names import Layout
 from app.backends.files.policy import Policy, parse_policy
 from app.backends.files.recovery import Recovery
 from app.backends.files.store import Store, assemble
 from app.backends.files.system import System
 from app.backends.files.texts import TABLES as TEXT_TABLES
+from app.backends.mounts import is_full, require_local, require_writable
 from app.backends.protocol import Migrated
 from app.model.errors import StoreUnusable
 
@@ -71,10 +72,20 @@ async def open_files(
     opened = ExitStack()
     try:
         before = await asyncio.to_thread(_open, store, recovery, opened, migrate, single_process)
+    except sqlite3.Error as error:
+        store.index.close()
+        opened.close()
+        why = f"its index can't be written: {error}"
+        if is_full(error, root):
+            why = "its disk is full; make room and try again"
+        raise StoreUnusable(f"{root} can't be opened: {why}") from error
     except OSError as error:
         store.index.close()
         opened.close()
-        raise StoreUnusable(f"{root} can't be opened: {error.strerror or error}") from error
+        why = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            why = "its disk is full; make room and try again"
+        raise StoreUnusable(f"{root} can't be opened: {why}") from error
     except BaseException:
         store.index.close()
         opened.close()
@@ -89,12 +100,7 @@ def _open(
     layout = store.layout
     _check_sqlite()
     _check_path(layout.root)
-    kind = file_system_of(layout.root if layout.root.exists() else layout.root.parent)
-    if kind in NETWORK and not single_process:
-        raise StoreUnusable(
-            f"{layout.root} is on a network file system ({kind}), where locks may not hold: use a "
-            "local disk, or add ?single-process=1 if one process alone ever opens this store"
-        )
+    require_local(layout.root, single_process=single_process)
     before = _version(layout)
     if before is None:
         if not migrate:
@@ -122,12 +128,9 @@ def _check_path(root: Path) -> None:
     if root.exists():
         if not root.is_dir():
             raise StoreUnusable(f"{root} is a file; name a folder for the store")
-        if not os.access(root, os.W_OK | os.X_OK):
-            raise StoreUnusable(f"{root} can't be written by this user: change its permissions")
     elif not root.parent.is_dir():
         raise StoreUnusable(f"the folder {root.parent} does not exist: create it first")
-    elif not os.access(root.parent, os.W_OK):
-        raise StoreUnusable(f"{root} can't be created by this user: change the permissions")
+    require_writable(root)
 
 
 def _version(layout: Layout) -> str | None:

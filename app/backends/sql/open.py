@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
+from app.backends.mounts import is_full, require_local, require_writable
 from app.backends.protocol import Migrated
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
@@ -22,20 +22,26 @@ from app.backends.sql.dialects.sqlite_engines import (
 )
 from app.backends.sql.dialects.sqlite_reads import SqliteReads
 from app.backends.sql.single_writer import SingleWriter
-from app.model.errors import StoreUnusable
+from app.model.errors import StoreUnavailable, StoreUnusable
 
 
-async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrated]:
+async def open_sqlite(
+    path: Path, *, migrate: bool, single_process: bool = False
+) -> tuple[SqlBackend, Migrated]:
     """Opens the store in a file, creating it where it is missing.
 
-    With `migrate`, its tables are brought to the newest version under the writer's gate. Raises
-    `StoreUnusable` for a file that is no store, can't be written, is of a newer version, or,
-    without `migrate`, of an older one.
+    With `migrate`, its tables are brought to the newest version under the writer's gate. With
+    `single_process` it may be on a network file system, and no other process of this machine that
+    says so too can open it. Raises `StoreUnusable` for a file that is no store, can't be written,
+    is of a newer version, or, without `migrate`, of an older one.
     """
     _check_path(path, migrate=migrate)
+    require_local(path, single_process=single_process)
     reader, writer = create_reader(path), create_writer(path)
     gate = WriterGate(path.with_name(path.name + ".gate"))
     try:
+        if single_process:
+            gate.keep_alone(path.with_name(path.name + ".alone"))
         before = None
         if _holds_something(path):
             async with reader.connect() as connection:
@@ -50,6 +56,8 @@ async def open_sqlite(path: Path, *, migrate: bool) -> tuple[SqlBackend, Migrate
         gate.close()
         if isinstance(error, DBAPIError):
             raise _unusable(path, error) from error
+        if isinstance(error, StoreUnavailable):
+            raise StoreUnusable(f"{path} can't be opened: {error.message}") from error
         raise
     gate.guard(path)
     dialect, committer = SqliteDialect(), create_committer(path)
@@ -70,8 +78,9 @@ def _check_path(path: Path, *, migrate: bool) -> None:
         raise StoreUnusable(f"the folder {path.parent} does not exist: create it first")
     if path.is_dir():
         raise StoreUnusable(f"{path} is a folder; name a file in it, like {path / 'scrollback.db'}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise StoreUnusable(f"{path} can't be written by this user: change its permissions")
+    require_writable(path)
+    # SQLite keeps its log and we our lock in files beside.
+    require_writable(path.parent)
 
 
 def _holds_something(path: Path) -> bool:
@@ -121,4 +130,8 @@ def _unusable(path: Path, error: DBAPIError) -> StoreUnusable:
         return StoreUnusable(f"{path} can't be opened for writing: check its permissions")
     if "locked" in cause:
         return StoreUnusable(f"{path} is locked by another program: stop it, or try again later")
+    if is_full(error, path):
+        return StoreUnusable(f"{path} can't be opened: its disk is full; make room and try again")
+    if "malformed" in cause:
+        return StoreUnusable(f"{path} is damaged: restore the newest backup ({cause})")
     return StoreUnusable(f"{path} can't be opened: {cause}")

@@ -10,7 +10,8 @@ from app.backends.protocol import Migrated
 from app.backends.sql import migrations
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS
-from app.backends.sql.dialects.server import WRITERS, ServerDialect, show
+from app.backends.sql.dialects.server import ServerDialect, show
+from app.backends.sql.dialects.server_options import options_of
 from app.backends.sql.pooled_writer import PooledWriter
 from app.backends.sql.tables import metadata
 from app.model.errors import StoreUnusable
@@ -55,7 +56,7 @@ async def open_server(
         dialect,
         reader,
         dialect.create_reads(reader, url),
-        PooledWriter(dialect, writer, connections=WRITERS),
+        PooledWriter(dialect, writer, connections=options_of(url).pool),
         engines=(reader.sync_engine, writer.sync_engine),
     )
     return backend, Migrated(before, migrations.HEAD)

@@ -80,6 +80,8 @@ class Failure(Enum):
     """A value is none that the database can keep."""
     FULL = auto()
     READ_ONLY = auto()
+    FORBIDDEN = auto()
+    """The database does not let this user do it."""
     OTHER = auto()
 
 
@@ -88,7 +90,10 @@ _MEANINGS = {
     Failure.DISCONNECTED: "the database can't be reached; nothing was changed, try again",
     Failure.CONTRADICTED: "others were writing the same; nothing was changed, try again",
     Failure.FULL: "the disk is full: nothing was changed; make room and try again",
-    Failure.READ_ONLY: "the store is read-only for this process; nothing was changed",
+    Failure.READ_ONLY: "the store is read-only, so nothing was changed: make it writable, or use "
+    "the one that takes writes",
+    Failure.FORBIDDEN: "the database does not let its user write, so nothing was changed: grant "
+    "that user all on the store's tables",
     Failure.OTHER: "the store failed; nothing was changed",
 }
 

@@ -49,6 +49,23 @@ class WriterGate:
         self._descriptor: int | None = None
         self._inside = asyncio.Lock()
         self._guarded: tuple[Path, _Identity] | None = None
+        self._alone: int | None = None
+
+    def keep_alone(self, path: Path) -> None:
+        """Keeps out other processes that want to be alone too, by a lock file, until closed.
+
+        Raises `StoreUnavailable` when there is one.
+        """
+        descriptor = _open(path)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StoreUnavailable(
+                "another process has it open with single-process=1; stop that first"
+            ) from None
+        self._alone = descriptor
 
     def guard(self, store: Path) -> None:
         """From now on lets nobody in when the store's file is another than it is at this moment.
@@ -89,13 +106,13 @@ class WriterGate:
     async def _enter(self) -> int:
         while True:
             if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self._descriptor = _open(self._path)
             await self._lock(self._descriptor)
             found = os.fstat(self._descriptor)
             if _identity(self._path) == (found.st_dev, found.st_ino):
                 return self._descriptor
             # The lock file was deleted: whoever came later waits at another one.
-            self.close()
+            self._leave()
 
     async def _lock(self, descriptor: int) -> None:
         if fcntl is None:
@@ -116,8 +133,24 @@ class WriterGate:
             else:
                 return
 
-    def close(self) -> None:
-        """Lets go of the lock file; the file itself stays, since others may have it open."""
+    def _leave(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def close(self) -> None:
+        """Lets go of the lock files; the files themselves stay, others may have them open."""
+        self._leave()
+        if self._alone is not None:
+            os.close(self._alone)
+            self._alone = None
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the lock file beside the store can't be opened ({error.strerror}), so nothing was "
+            "changed: make room or change the permissions of its folder"
+        ) from error

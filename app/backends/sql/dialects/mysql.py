@@ -46,12 +46,11 @@ from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Bound, Failure, columns
 from app.backends.sql.dialects.mysql_search import SHORTEST_WORD, MysqlSearchIndex
 from app.backends.sql.dialects.server import (
-    CONNECT_SECONDS,
-    LOCK_SECONDS,
     MIGRATION_SECONDS,
     ServerDialect,
     show,
 )
+from app.backends.sql.dialects.server_options import ServerOptions, driver_options, options_of
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
     IDEMPOTENCY_COLUMNS,
@@ -87,6 +86,9 @@ _BY_NUMBER = {
     1406: Failure.INVALID,  # data too long
     1021: Failure.FULL,  # disk full
     1114: Failure.FULL,  # table is full
+    1044: Failure.FORBIDDEN,  # access denied to the database
+    1142: Failure.FORBIDDEN,  # command denied on the table
+    1143: Failure.FORBIDDEN,  # command denied on a column
     1290: Failure.READ_ONLY,  # running with --read-only
     1792: Failure.READ_ONLY,  # read only transaction
     1836: Failure.READ_ONLY,  # running in read only mode
@@ -105,22 +107,18 @@ class MysqlDialect(ServerDialect):
         self._collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
 
     def driver_url(self, url: URL) -> URL:
-        if unknown := set(url.query) - {"ssl", "unix_socket"}:
-            raise StoreUnusable(
-                f"{show(url)} can't be asked for {', '.join(sorted(unknown))}: "
-                "the options of a MariaDB or MySQL URL are ssl and unix_socket"
-            )
-        options = {name: value for name, value in url.query.items() if name != "ssl"}
+        options = driver_options(url, show(url), ("ssl", "unix_socket"))
+        options.pop("ssl", None)
         options["charset"] = "utf8mb4"
         return url.set(drivername=f"{self.name}+asyncmy", query=options)
 
     def driver_arguments(self, url: URL) -> dict[str, Any]:
-        arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+        arguments: dict[str, Any] = {"connect_timeout": options_of(url).connect_timeout}
         if url.query.get("ssl") in ("true", "1", "required"):
             arguments["ssl"] = ssl.create_default_context()
         return arguments
 
-    def prepare(self, engine: AsyncEngine) -> None:
+    def prepare(self, engine: AsyncEngine, options: ServerOptions) -> None:
         # It logs notes of the server that nobody can act on, such as on the name of a key.
         logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
@@ -130,7 +128,7 @@ class MysqlDialect(ServerDialect):
             cursor.execute(
                 # Without strictness what is too long is cut, not refused.
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
-                f"innodb_lock_wait_timeout = {LOCK_SECONDS}"
+                f"innodb_lock_wait_timeout = {options.lock_timeout}"
             )
             cursor.close()
 
@@ -263,11 +261,7 @@ class MysqlDialect(ServerDialect):
             )
         if number in (1044, 1142):
             return StoreUnusable(f"{place}: this user may not create tables; grant it ALL on it")
-        if self.failure(error) is Failure.DISCONNECTED:
-            return StoreUnusable(f"{place} can't be reached: is the server running there?")
-        if self.failure(error) is Failure.BUSY:
-            return StoreUnusable(f"{place} is busy, or has no connection left: try again later")
-        return StoreUnusable(f"{place} can't be opened (error {number} of the server)")
+        return self.refuse(error, url, f"error {number} of the server")
 
     async def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:
         flush = await connection.scalar(text("SELECT @@innodb_flush_log_at_trx_commit"))

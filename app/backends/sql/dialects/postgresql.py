@@ -35,12 +35,11 @@ from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
-    CONNECT_SECONDS,
-    LOCK_SECONDS,
     MIGRATION_SECONDS,
     ServerDialect,
     show,
 )
+from app.backends.sql.dialects.server_options import ServerOptions, driver_options, options_of
 from app.backends.sql.reads import Reads
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
@@ -63,7 +62,9 @@ _BY_STATE = {
     "55P03": Failure.BUSY,  # lock_not_available
     "53300": Failure.BUSY,  # too_many_connections
     "53100": Failure.FULL,  # disk_full
+    "53200": Failure.FULL,  # out_of_memory
     "25006": Failure.READ_ONLY,  # read_only_sql_transaction
+    "42501": Failure.FORBIDDEN,  # insufficient_privilege
     "57P01": Failure.DISCONNECTED,  # admin_shutdown
     "57P02": Failure.DISCONNECTED,  # crash_shutdown
     "57P03": Failure.DISCONNECTED,  # cannot_connect_now
@@ -83,26 +84,22 @@ class PostgresqlDialect(ServerDialect):
     driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def driver_url(self, url: URL) -> URL:
-        options = {name: value for name, value in url.query.items() if name != "sslmode"}
-        if unknown := set(options) - {"host"}:
-            raise StoreUnusable(
-                f"{show(url)} can't be asked for {', '.join(sorted(unknown))}: "
-                "the options of a PostgreSQL URL are sslmode and host"
-            )
-        if "sslmode" in url.query:
-            options["ssl"] = url.query["sslmode"]
+        options = driver_options(url, show(url), ("host", "sslmode"))
+        if "sslmode" in options:
+            options["ssl"] = options.pop("sslmode")
         return url.set(drivername="postgresql+asyncpg", query=options)
 
     def driver_arguments(self, url: URL) -> dict[str, Any]:
+        asked = options_of(url)
         settings = {
             "application_name": "scrollback",
-            "lock_timeout": f"{LOCK_SECONDS}s",
+            "lock_timeout": f"{asked.lock_timeout}s",
             # Statements here are many and short: compiling one takes longer than it runs.
             "jit": "off",
         }
-        return {"timeout": CONNECT_SECONDS, "server_settings": settings}
+        return {"timeout": asked.connect_timeout, "server_settings": settings}
 
-    def prepare(self, engine: AsyncEngine) -> None:
+    def prepare(self, engine: AsyncEngine, options: ServerOptions) -> None:
         """Nothing: settings come with the connection."""
 
     def create_reads(self, engine: AsyncEngine, url: URL) -> Reads:
@@ -201,11 +198,7 @@ class PostgresqlDialect(ServerDialect):
             return StoreUnusable(
                 f"{place}: this user may not create tables; grant CREATE on its schema"
             )
-        if self.failure(error) is Failure.DISCONNECTED:
-            return StoreUnusable(f"{place} can't be reached: is the server running there?")
-        if self.failure(error) is Failure.BUSY:
-            return StoreUnusable(f"{place} is busy, or has no connection left: try again later")
-        return StoreUnusable(f"{place} can't be opened (PostgreSQL says {state or 'nothing'})")
+        return self.refuse(error, url, f"PostgreSQL says {state or 'nothing'}")
 
     async def findings(self, connection: AsyncConnection) -> AsyncIterator[Finding]:
         off = []

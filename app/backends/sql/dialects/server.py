@@ -10,21 +10,20 @@ from typing import Any
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.backends.sql.dialects.dialect import Dialect
+from app.backends.sql.dialects.dialect import Dialect, Failure
+from app.backends.sql.dialects.server_options import ServerOptions, options_of
 from app.backends.sql.reads import EngineReads, Reads
 from app.model.errors import StoreUnusable
-
-CONNECT_SECONDS = 10
-"""How long to wait for a server to answer."""
-
-LOCK_SECONDS = 10
-"""How long a writer waits for another one of the same session."""
 
 MIGRATION_SECONDS = 120
 """How long to wait for another process that is migrating."""
 
-READERS = 8
-WRITERS = 8
+_REFUSALS = {
+    Failure.DISCONNECTED: "can't be reached: is the server running there?",
+    Failure.BUSY: "is busy, or has no connection left: try again later",
+    Failure.FULL: "has no room left on its disk: make some, and try again",
+    Failure.READ_ONLY: "is read-only: make it writable, or name the server that takes writes",
+}
 
 
 def show(url: URL) -> str:
@@ -41,10 +40,10 @@ class ServerDialect(Dialect):
 
     @abstractmethod
     def driver_arguments(self, url: URL) -> dict[str, Any]:
-        """Returns what is given to the driver with each connection."""
+        """Returns what is given to the driver with each connection. Raises as `driver_url`."""
 
     @abstractmethod
-    def prepare(self, engine: AsyncEngine) -> None:
+    def prepare(self, engine: AsyncEngine, options: ServerOptions) -> None:
         """Sets what each new connection needs."""
 
     @abstractmethod
@@ -55,11 +54,15 @@ class ServerDialect(Dialect):
     def refusal(self, error: Exception, url: URL) -> StoreUnusable:
         """Returns why a store can't be opened, and what to do about it."""
 
+    def refuse(self, error: Exception, url: URL, said: str) -> StoreUnusable:
+        """Returns the refusal that does not depend on the server; `said` is its own code."""
+        why = _REFUSALS.get(self.failure(error), f"can't be opened ({said})")
+        return StoreUnusable(f"{show(url)} {why}")
+
     def create_reader(self, url: URL) -> AsyncEngine:
         """Returns an engine whose statements each see one consistent state."""
         return self._create_engine(
             url,
-            pool_size=READERS,
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
         )
@@ -76,7 +79,6 @@ class ServerDialect(Dialect):
         """
         return self._create_engine(
             url,
-            pool_size=WRITERS,
             isolation_level="READ COMMITTED",
             # A transaction that was not committed is rolled back when its connection is closed;
             # the pool would send MySQL another ROLLBACK after each COMMIT.
@@ -84,16 +86,18 @@ class ServerDialect(Dialect):
         )
 
     def _create_engine(self, url: URL, **options: Any) -> AsyncEngine:
+        asked = options_of(url)
         engine = create_async_engine(
             self.driver_url(url),
             # What was said belongs neither into a log nor into an error.
             hide_parameters=True,
+            pool_size=asked.pool,
             max_overflow=0,
-            pool_timeout=30,
+            pool_timeout=asked.pool_timeout,
             connect_args=self.driver_arguments(url),
             **options,
         )
-        self.prepare(engine)
+        self.prepare(engine, asked)
         return engine
 
     @asynccontextmanager
