@@ -8,7 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from app.backends.files.texts import Place, Run, match_of
+from app.backends.files.text_grams import match_of
+from app.backends.files.texts import Place, Run
 from app.model.identifiers import SessionId
 from app.model.search_query import SearchQuery, matches, query_grams
 from app.model.timestamps import Timestamp

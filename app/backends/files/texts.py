@@ -15,13 +15,13 @@ A session's title is a text of its own, with the number 0.
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from app.backends.files.text_grams import EVERY_DOCUMENT, document_of
 from app.model.identifiers import SessionId
 from app.model.message import Message
-from app.model.search_text import normal_text, normalize, short_grams
+from app.model.search_text import normal_text, normalize
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
@@ -84,7 +84,7 @@ def settled_without_grams(connection: sqlite3.Connection) -> list[int]:
     rows = connection.execute(
         "SELECT id FROM texts WHERE id NOT IN "
         "(SELECT doc FROM temp.text_gram_places WHERE term >= ? AND term < ?)",
-        (_OWNER, _SESSION),
+        EVERY_DOCUMENT,
     )
     return [identifier for (identifier,) in rows]
 
@@ -192,7 +192,7 @@ def settle(connection: sqlite3.Connection) -> bool:
     )
     connection.executemany(
         "INSERT INTO text_grams (text_grams, rowid, document) VALUES ('delete', ?, ?)",
-        ((identifier, _document(*words)) for identifier, *words in stale),
+        ((identifier, document_of(*words)) for identifier, *words in stale),
     )
     if stale:
         connection.execute("DELETE FROM stale_texts WHERE id <= ?", (stale[-1][0],))
@@ -251,7 +251,7 @@ def _append(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None
     connection.executemany(
         "INSERT INTO text_grams (rowid, document) VALUES (?, ?)",
         (
-            (at, _document(owner_id, session_id, normal))
+            (at, document_of(owner_id, session_id, normal))
             for at, session_id, _, owner_id, _, _, normal in numbered
         ),
     )
@@ -265,49 +265,6 @@ def _append(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None
 def _place(row: tuple[Any, ...]) -> Place:
     session_id, sequence, _, _, created_at, _ = row
     return Place(created_at, session_id, sequence)
-
-
-def match_of(
-    grams: Iterable[str], *, owner_id: str | None = None, session_id: SessionId | None = None
-) -> str:
-    """Returns the FTS5 query of the texts that have all grams, of one owner or session.
-
-    Empty where nothing is asked for. The owner "" stands for none.
-    """
-    wanted = [gram if len(gram) == 3 else _short(gram) for gram in sorted(grams)]
-    if owner_id is not None:
-        wanted.append(_OWNER + _mark(owner_id))
-    if session_id is not None:
-        wanted.append(_SESSION + _mark(session_id))
-    return " ".join(['"' + gram.replace('"', '""') + '"' for gram in wanted])
-
-
-_SHORT, _OWNER, _SESSION = "\x01", "\x02", "\x03"
-"""What a trigram begins with that stands for something else than three characters of a text."""
-
-
-def _document(owner_id: str, session_id: str, normal: str) -> str:
-    """Returns what is indexed of a text: all its trigrams, and some that stand for the rest.
-
-    Its owner and its session each have one, so that who asks for few of many texts need not read
-    all that have a common gram, and each short gram has one.
-    """
-    short = _SHORT.join(sorted(short_grams(normal)))
-    return (
-        f"{_OWNER}{_mark(owner_id)}{_SESSION}{_mark(session_id)}"
-        f"{_SHORT}{normal}{_SHORT}{short}{_SHORT}"
-    )
-
-
-def _short(gram: str) -> str:
-    """Returns the trigram that stands for a gram of one or two characters."""
-    return _SHORT + gram + ("" if len(gram) == 2 else _SHORT)
-
-
-def _mark(identifier: str) -> str:
-    """Returns two characters that few identifiers share."""
-    digest = zlib.crc32(identifier.encode())
-    return chr(0x4E00 + (digest & 0x3FFF)) + chr(0x4E00 + (digest >> 14 & 0x3FFF))
 
 
 def texts_of(connection: sqlite3.Connection, session_id: SessionId) -> dict[int, SearchedText]:
