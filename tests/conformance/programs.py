@@ -1,10 +1,6 @@
-"""Random programs of operations, drawn from few sessions and small numbers so that they meet."""
+"""What random programs are made of, drawn from few sessions and numbers so that they meet."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from hypothesis import strategies as st
 
@@ -18,7 +14,7 @@ from app.backends.conformance.samples import (
     moment,
     number_id,
 )
-from app.backends.protocol import EVERYTHING, Scope
+from app.backends.protocol import EVERYTHING
 from app.model.changes import (
     AddMessages,
     ArchiveMessages,
@@ -55,37 +51,9 @@ from app.model.parts import TextPart, ToolCallPart
 from app.model.search import SearchBound, SearchOrder, SearchRequest
 from app.model.search_query import parse_query
 
-
-@dataclass(frozen=True)
-class Write:
-    """One call of `commit`."""
-
-    commits: tuple[Commit, ...]
-    scope: Scope
-
-
-@dataclass(frozen=True)
-class Read:
-    """One call of each reading method."""
-
-    sessions: SessionPageRequest
-    messages: tuple[MessagePageRequest, ...]
-    searches: tuple[SearchRequest, ...]
-    logs: tuple[LogRead, ...]
-    keys: tuple[SessionKey, ...]
-    ids: tuple[MessageId, ...]
-    scope: Scope
-
-
-@dataclass(frozen=True)
-class Reopen:
-    """Closing the store and opening it again."""
-
-
-Step: TypeAlias = Write | Read | Reopen
-
 IDS = [number_id(number) for number in range(4)]
 WORDS = ["", "Alpha", "alpha", "ß", "SS", "会话", "100%", "a_b", "'quoted'", "[1]"]
+
 QUERIES = [
     "alpha",
     "ALPH",
@@ -180,8 +148,30 @@ several = st.lists(changes, max_size=4)
 creating = st.tuples(creations, st.one_of(several, st.tuples(copies, additions).map(list))).map(
     lambda both: (both[0], *both[1])
 )
+beginnings = st.tuples(
+    *(
+        st.builds(
+            Commit,
+            st.just(session_id),
+            st.tuples(
+                st.builds(
+                    CreateSession,
+                    key=st.just(key),
+                    epoch=epochs,
+                    owner_id=st.just(owner),
+                    title=titles,
+                ),
+                st.builds(AddMessages, st.lists(new_messages, min_size=1, max_size=7).map(tuple)),
+            ),
+            times,
+        )
+        for session_id, key, owner in zip(
+            IDS, ("one", "two", "one"), (ALICE, ALICE, BOB), strict=False
+        )
+    )
+)
 commits = st.one_of(
-    st.builds(Commit, ids, creating, times, attempts),
+    st.builds(Commit, ids, creating, times, attempts, st.sampled_from([None, None, None, 0, 1])),
     st.builds(
         Commit,
         ids,
@@ -193,7 +183,6 @@ commits = st.one_of(
     st.builds(Commit, ids, additions.map(lambda change: (change,)), times),
     st.builds(Commit, ids, st.just((DeleteSession(),)), times, attempts),
 )
-writes = st.builds(Write, st.lists(commits, min_size=1, max_size=3).map(tuple), scopes)
 
 
 def session_pages(order: SessionOrderField) -> st.SearchStrategy[SessionPageRequest]:
@@ -224,61 +213,51 @@ def session_pages(order: SessionOrderField) -> st.SearchStrategy[SessionPageRequ
     )
 
 
-searches = st.builds(
-    SearchRequest,
-    queries,
-    st.builds(
-        Window,
-        st.integers(0, 5),
-        after=st.none()
-        | st.builds(SearchBound, st.sampled_from([0, 0, 2500]), times, ids, numbers),
-    ),
-    st.sampled_from(SearchOrder),
-    st.just(SessionFilter())
-    | st.builds(
+def searches_in(order: SearchOrder) -> st.SearchStrategy[SearchRequest]:
+    """Draws searches in an order, with bounds that fit it."""
+    scores = st.just(0) if order is SearchOrder.NEWEST else st.sampled_from([0, 2500])
+    bounds = st.none() | st.builds(SearchBound, scores, times, ids, numbers)
+    sessions = st.builds(
         SessionFilter,
         archived=st.sampled_from([None, False]),
         profile_id=st.sampled_from([None, ProfileId("default")]),
         title=st.none() | words,
-    ),
-    session_id=st.none() | ids,
-    roles=st.none() | st.frozensets(st.sampled_from(MessageRole)),
-    messages=st.sampled_from(MessageScope),
-    since=st.none() | times,
-    until=st.none() | times,
-)
-number_bounds = st.none() | numbers
-reads = st.builds(
-    Read,
-    sessions=st.sampled_from(SessionOrderField).flatmap(session_pages),
-    messages=st.lists(
-        st.builds(
-            MessagePageRequest,
-            ids,
-            st.builds(
-                Window, st.integers(1, 5), st.sampled_from(Take), number_bounds, number_bounds
-            ),
-            st.sampled_from(MessageScope),
-        ),
-        max_size=4,
-    ).map(tuple),
-    searches=st.lists(searches, max_size=3).map(tuple),
-    logs=st.lists(
-        st.builds(
-            LogRead,
-            ids,
-            st.none() | st.builds(Position, epochs, st.integers(0, 15).map(Revision)),
-            st.integers(1, 6),
-        ),
-        max_size=4,
-    ).map(tuple),
-    keys=st.lists(
-        st.builds(SessionKey, owners, st.sampled_from(["one", "ONE", "two"])), max_size=3
-    ).map(tuple),
-    ids=st.lists(st.builds(MessageId, ids, numbers), max_size=4).map(tuple),
-    scope=scopes,
-)
+    )
+    return st.builds(
+        SearchRequest,
+        queries,
+        st.builds(Window, st.integers(0, 5), after=bounds),
+        st.just(order),
+        st.just(SessionFilter()) | sessions,
+        session_id=st.none() | ids,
+        roles=st.none() | st.frozensets(st.sampled_from(MessageRole)),
+        messages=st.sampled_from(MessageScope),
+        since=st.none() | times,
+        until=st.none() | times,
+    )
 
-programs: st.SearchStrategy[Sequence[Step]] = st.lists(
-    st.one_of(writes, writes, writes, reads, st.builds(Reopen)), min_size=8, max_size=30
+
+searches = st.sampled_from(SearchOrder).flatmap(searches_in)
+number_bounds = st.none() | numbers
+message_pages = st.lists(
+    st.builds(
+        MessagePageRequest,
+        ids,
+        st.builds(Window, st.integers(1, 5), st.sampled_from(Take), number_bounds, number_bounds),
+        st.sampled_from(MessageScope),
+    ),
+    min_size=1,
+    max_size=4,
 )
+log_reads = st.lists(
+    st.builds(
+        LogRead,
+        ids,
+        st.none() | st.builds(Position, epochs, st.integers(0, 15).map(Revision)),
+        st.integers(1, 6),
+    ),
+    min_size=1,
+    max_size=4,
+)
+keys = st.lists(st.builds(SessionKey, owners, st.sampled_from(["one", "ONE", "two"])), max_size=3)
+message_ids = st.lists(st.builds(MessageId, ids, numbers), max_size=4)

@@ -1,86 +1,111 @@
-"""The same random programs give the same answers on a backend and on the reference model."""
+"""The same random programs have the same course on every backend, byte for byte."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from app.backends.conformance.samples import errors_found, records_of, stream
+from app.backends.conformance import OpenNamed
+from app.backends.files import compaction
 from app.backends.open import open_backend
-from app.backends.protocol import EVERYTHING, Backend
-from app.model.changes import Committed
-from app.model.errors import Conflict, ScrollbackError
-from app.model.records import Loaded
-from app.model.session import Session
-from tests.conformance.programs import IDS, Read, Reopen, Step, Write, programs
-from tests.conformance.reference import ReferenceBackend
+from app.backends.protocol import Backend
+from tests.conformance.machine import StoreMachine
+from tests.conformance.planted.bug import PlantedBug
+from tests.conformance.planted.moving import LoadOverwrites
+from tests.conformance.planted.reading import FlagByCount, InclusiveBound, LogFromItsPosition
+from tests.conformance.reference import ReferenceBackend, ReferenceStore
+from tests.databases import DatabaseServer
+from tests.torture import FULL
+from tests.torture.conftest import memory_folder
+
+EXAMPLES, STEPS = (500, 50) if FULL else (15, 25)
 
 
-def comparable(outcome: Committed | ScrollbackError) -> object:
-    """Returns an outcome without the words of its refusal, which each backend finds itself."""
-    if isinstance(outcome, Conflict):
-        return Conflict, outcome.current
-    return type(outcome) if isinstance(outcome, ScrollbackError) else outcome
+def open_by_url(pattern: str) -> OpenNamed:
+    """Returns what opens stores by a URL in which `{}` is their name."""
+    return lambda name: open_backend(pattern.format(name))
 
 
-async def answers(backend: Backend, step: Write | Read) -> list[Any]:
-    """Carries a step out and returns everything that it answers."""
-    if isinstance(step, Write):
-        return [comparable(one) for one in await backend.commit(step.commits, step.scope)]
-    scope = step.scope
-    found: list[Mapping[Any, Any]] = [
-        await backend.page_sessions([step.sessions], scope),
-        await backend.page_messages(step.messages, scope),
-        await backend.search_messages(step.searches, scope),
-        await backend.read_logs(step.logs, scope),
-        await backend.find_sessions(step.keys, scope),
-        await backend.get_messages(step.ids, scope),
-        await backend.get_sessions(IDS, scope),
-        await backend.get_users(["alice", "bob"], scope),  # type: ignore[list-item]
-    ]
-    return [dict(one) for one in found]
+def open_reference(model: type[ReferenceBackend] = ReferenceBackend) -> OpenNamed:
+    """Returns what opens stores of the reference model, or of one with a defect."""
+    stores: dict[str, ReferenceStore] = {}
+
+    async def open_named(name: str) -> Backend:
+        return model(stores.setdefault(name, ReferenceStore()))
+
+    return open_named
 
 
-async def run(program: Sequence[Step], url: str) -> None:
-    """Runs a program on both, then compares what they hold, and moves it from one to the other."""
-    reference = ReferenceBackend()
-    backend = await open_backend(url)
-    try:
-        for step in program:
-            if isinstance(step, Reopen):
-                await backend.close()
-                backend = await open_backend(url)
-            else:
-                assert await answers(backend, step) == await answers(reference, step), step
-        records = await records_of(reference)
-        assert await records_of(backend) == records
-        assert await errors_found(backend) == []
-        copy = ReferenceBackend()
-        loaded = await copy.load(backend.export(EVERYTHING))
-        assert loaded.conflicts == ()
-        assert await records_of(copy) == records
-        again = await backend.load(stream(records))
-        sessions = sum(isinstance(record, Session) for record in records)
-        assert again == Loaded(unchanged=sessions)
-    finally:
-        await backend.close()
+def openers_in(folder: Path, servers: Mapping[str, DatabaseServer]) -> dict[str, OpenNamed]:
+    """Returns what opens new stores of every kind, the reference model first."""
+    return {
+        "reference": open_reference(),
+        "sqlite": open_by_url(f"sqlite:///{folder}/{{}}.db"),
+        "files": open_by_url(f"file:///{folder}/{{}}"),
+        "memory": open_by_url(f"memory://{folder.name}-{{}}"),
+        **{kind: server.open_stores() for kind, server in servers.items()},
+    }
 
 
-@pytest.mark.parametrize("url", ["sqlite:///{}/store.db", "memory://{}"])
-@settings(
-    max_examples=50,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+def run_programs(
+    choose: Callable[[Path], Mapping[str, OpenNamed]], examples: int, **further: Any
+) -> None:
+    """Runs random programs on the stores that are chosen, new ones for each."""
+    with memory_folder() as folder, asyncio.Runner() as runner:
+        numbers = itertools.count()
+
+        def machine() -> StoreMachine:
+            mine = folder / f"{folder.name}-{next(numbers)}"
+            mine.mkdir()
+            return StoreMachine(runner, choose(mine))
+
+        run_state_machine_as_test(
+            machine,  # type: ignore[arg-type] # a factory will do
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=STEPS,
+                deadline=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+                **further,
+            ),
+        )
+
+
+def test_a_program_has_the_same_course_on_every_backend(
+    postgresql: DatabaseServer, mariadb: DatabaseServer
+) -> None:
+    servers = {"postgresql": postgresql, "mariadb": mariadb}
+    run_programs(lambda folder: openers_in(folder, servers), EXAMPLES)
+
+
+def test_so_it_has_where_files_are_sealed_and_compacted_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compaction, "ROLL_BYTES", 3000)
+    monkeypatch.setattr(compaction, "WORTH_BYTES", 300)
+    run_programs(lambda folder: openers_in(folder, {}), 2 * EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [FlagByCount, InclusiveBound, LoadOverwrites, LogFromItsPosition],
 )
-@given(program=programs)
-def test_a_program_has_the_same_course_on_both(url: str, program: Sequence[Step]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = folder if url.startswith("sqlite") else quote(folder, safe="")
-        asyncio.run(run(program, url.format(path)))
+def test_a_planted_bug_is_caught(bug: type[PlantedBug]) -> None:
+    openers = {"reference": open_reference, "planted": lambda: open_reference(bug)}
+    with pytest.raises(AssertionError, match=r"^planted answers otherwise"):
+        run_programs(
+            lambda _: {name: opener() for name, opener in openers.items()},
+            60,
+            phases=[Phase.generate],
+            derandomize=True,
+            database=None,
+            report_multiple_bugs=False,
+        )
