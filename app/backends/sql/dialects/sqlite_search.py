@@ -177,7 +177,7 @@ class SqliteSearchIndex(SearchIndex):
 
         def texts() -> Iterator[IndexedText]:
             for one in expected_texts(connection):
-                counted.update(set(tokens_of(one.normal).split(" ")))
+                counted.update(set(tokens_of(one.normal).split(" ")) - {""})
                 yield one
 
         columns = search_entries.c
