@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -48,6 +48,7 @@ class SingleWriter:
         self._committing = committing
         self._writing = writing
         self._gate = gate
+        self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scrollback-commit")
         self._waiting: deque[Job] = deque()
         self._turn = asyncio.Lock()
@@ -91,7 +92,7 @@ class SingleWriter:
             await self._working
         async with self._turn, self._gate.hold(closing=True):
             await self._writing.dispose()
-            await self._in_thread(self._committing.dispose)
+            await self._in_thread(self._close_connections)
         self._thread.shutdown()
         self._gate.close()
 
@@ -135,17 +136,36 @@ class SingleWriter:
         raise AssertionError("the loop above answers or raises")
 
     def _commit_group(self, work: list[Work]) -> list[Outcome]:
-        with self._committing.connect() as connection:
-            outcomes = carry_out_group(self._dialect, connection, work)
-            try:
-                connection.commit()
-            except DBAPIError as error:
-                # What SQLite refuses for want of room is not in its log, nor will it be.
-                if self._dialect.failure(error) in (Failure.BUSY, Failure.FULL):
-                    raise
-                log.exception("commit_failed")
-                raise UnknownOutcome(
-                    "the store failed while it was making the change durable; "
-                    "retry with the same idempotency key"
-                ) from error
+        # Kept: to take a connection and give it back costs as much as a small transaction.
+        if self._connection is None:
+            self._connection = self._committing.connect()
+        try:
+            return self._commit_on(self._connection, work)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _commit_on(self, connection: Connection, work: list[Work]) -> list[Outcome]:
+        outcomes = carry_out_group(self._dialect, connection, work)
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            # What SQLite refuses for want of room is not in its log, nor will it be.
+            if self._dialect.failure(error) in (Failure.BUSY, Failure.FULL):
+                raise
+            log.exception("commit_failed")
+            raise UnknownOutcome(
+                "the store failed while it was making the change durable; "
+                "retry with the same idempotency key"
+            ) from error
         return outcomes
+
+    def _let_go(self) -> None:
+        """Gives the connection back, which takes back what was not committed on it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _close_connections(self) -> None:
+        self._let_go()
+        self._committing.dispose()

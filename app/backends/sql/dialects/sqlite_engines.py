@@ -49,14 +49,14 @@ def create_writer(path: Path) -> AsyncEngine:
 def create_committer(path: Path) -> Engine:
     """Returns an engine with the connection of the committing thread.
 
-    It is driven from one thread of its own: a whole group of commits is then one hop, where the
-    asynchronous driver takes one for every statement.
+    It is driven from one thread of its own, which keeps its connection: a whole group of commits
+    is then one hop, where the asynchronous driver takes one for every statement.
     """
     engine = create_engine(
         _existing("sqlite+pysqlite", path),
         hide_parameters=True,
         pool_size=1,
-        max_overflow=0,
+        max_overflow=1,
         connect_args={"check_same_thread": False},
     )
     _on_connect(engine, writing=True)

@@ -8,8 +8,7 @@ way.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,17 +27,20 @@ class SqliteWrites:
     def __init__(self) -> None:
         # Rows are dictionaries, and the driver looks their values up itself.
         self._statements = PreparedStatements(sqlite.dialect(paramstyle="named"))
+        self._last: tuple[Connection, sqlite3.Connection | None] | None = None
 
     def fetch(self, connection: Connection, query: Bound) -> list[Sequence[Any]]:
         """Returns all rows of a statement. Raises `DBAPIError`."""
         statement, parameters = query
-        driver = _begun(connection)
+        driver = self._begun(connection)
         if driver is None:
             return list(connection.execute(statement, parameters))
         text = self._statements.get(statement).text
         announce(connection.engine, text, parameters)
-        with _raised(text):
+        try:
             return driver.execute(text, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _raised(text, error) from error
 
     def insert(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
@@ -55,14 +57,26 @@ class SqliteWrites:
         """Runs a statement once for each of the rows of parameters. Raises `DBAPIError`."""
         if not rows:
             return
-        driver = _begun(connection)
+        driver = self._begun(connection)
         if driver is None:
             connection.execute(statement, rows)
             return
         text = self._statements.get(statement).text
         announce(connection.engine, text, rows[0])
-        with _raised(text):
+        try:
             driver.executemany(text, rows)
+        except sqlite3.Error as error:
+            raise _raised(text, error) from error
+
+    def _begun(self, connection: Connection) -> sqlite3.Connection | None:
+        """Returns the driver's connection, in a transaction; None for one of another driver."""
+        if not connection.in_transaction():
+            connection.begin()
+            self._last = None
+        if self._last is None or self._last[0] is not connection:
+            driver = connection.connection.dbapi_connection
+            self._last = connection, driver if isinstance(driver, sqlite3.Connection) else None
+        return self._last[1]
 
 
 @lru_cache(maxsize=16)
@@ -70,18 +84,6 @@ def _insert(table: Table) -> Insert:
     return insert(table)
 
 
-def _begun(connection: Connection) -> sqlite3.Connection | None:
-    """Returns the driver's connection, in a transaction; None for one of another driver."""
-    if not connection.in_transaction():
-        connection.begin()
-    driver = connection.connection.dbapi_connection
-    return driver if isinstance(driver, sqlite3.Connection) else None
-
-
-@contextmanager
-def _raised(text: str) -> Iterator[None]:
-    """Raises the driver's errors as SQLAlchemy does, with nothing of the values in them."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(text, None, error, sqlite3.Error, hide_parameters=True) from error
+def _raised(text: str, error: sqlite3.Error) -> BaseException:
+    """Returns a driver's error as SQLAlchemy raises it, with nothing of the values in it."""
+    return DBAPIError.instance(text, None, error, sqlite3.Error, hide_parameters=True)
