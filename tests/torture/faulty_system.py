@@ -100,6 +100,10 @@ class FaultySystem(System):
         found: Fingerprint = self._call("fstat", super().fingerprint_open, descriptor)
         return found
 
+    def list_names(self, path: Path) -> list[str]:
+        names: list[str] = self._call("listdir", super().list_names, path)
+        return names
+
 
 class SimulatedDisk(System):
     """Remembers what has been synced: of a file its bytes, of a directory its entries.

@@ -13,7 +13,7 @@ import pytest
 from app.backends.conformance.samples import errors_found, records_of
 from app.model.errors import ScrollbackError, StoreUnavailable, StoreUnusable, UnknownOutcome
 from app.model.records import Record
-from tests.torture import FULL
+from tests.torture import FULL, Progress
 from tests.torture.conftest import memory_folder
 from tests.torture.faulty_system import Fault, FaultySystem, Killed
 from tests.torture.story import STORY, opened, sessions_in, states
@@ -91,11 +91,12 @@ async def hold_to_story(
 
 
 def faults_of(calls: list[str]) -> Iterator[tuple[Fault, int]]:
+    """Yields every fault at every call; without full scale, those that a call is likely to have."""
     for at, name in enumerate(calls):
         for number, fault in enumerate((Fault.KILL, Fault.KILL_AFTER, Fault.EIO)):
             if (at + number) % STEP == 0:
                 yield fault, at
-        if name in ("write", "open", "mkdir", "link", "rename"):
+        if FULL or name in ("write", "open", "mkdir", "link", "rename"):
             yield Fault.ENOSPC, at
         if name == "write":
             yield Fault.SHORT_WRITE, at
@@ -103,13 +104,18 @@ def faults_of(calls: list[str]) -> Iterator[tuple[Fault, int]]:
 
 @pytest.mark.parametrize("act", range(len(ACTS)), ids=ACTS)
 async def test_a_fault_at_any_call_leaves_all_or_nothing(
-    story: Path, expected: list[list[Record]], act: int, memory_path: Path
+    story: Path,
+    expected: list[list[Record]],
+    act: int,
+    memory_path: Path,
+    progress: Progress,
 ) -> None:
     shutil.copytree(story / str(act), memory_path / "dry")
     failure, calls = await act_with_fault(memory_path / "dry", act, None, 0)
     assert failure is None
     assert len(calls) > 3
-    for fault, at in faults_of(calls):
+    faults = list(faults_of(calls))
+    for number, (fault, at) in enumerate(faults, start=1):
         root = memory_path / f"{at}-{fault}"
         shutil.copytree(story / str(act), root)
         failure, _ = await act_with_fault(root, act, fault, at)
@@ -118,11 +124,16 @@ async def test_a_fault_at_any_call_leaves_all_or_nothing(
         except (AssertionError, ScrollbackError) as error:
             raise AssertionError(f"{fault} at call {at}, {calls[at]}: {failure!r}") from error
         shutil.rmtree(root)
+        progress(f"{number} of {len(faults)} faults at {len(calls)} calls")
 
 
 @pytest.mark.parametrize("index", ["kept", "deleted"])
 async def test_a_fault_while_recovering_is_recovered_from(
-    story: Path, expected: list[list[Record]], index: str, memory_path: Path
+    story: Path,
+    expected: list[list[Record]],
+    index: str,
+    memory_path: Path,
+    progress: Progress,
 ) -> None:
     act = ACTS.index("delete a message")
     broken = memory_path / "broken"
@@ -137,21 +148,27 @@ async def test_a_fault_while_recovering_is_recovered_from(
     system = FaultySystem()
     system.arm(None, 0)
     await (await opened(memory_path / "dry", system)).close()
-    interesting = [
-        at for at, name in enumerate(system.calls) if name not in ("stat", "open", "fstat")
+    calls = system.calls
+    faults = [
+        (fault, at)
+        for fault, at in faults_of(calls)
+        if FULL or calls[at] not in ("stat", "open", "fstat", "listdir")
     ]
-    for at in interesting:
-        for fault in (Fault.KILL, Fault.KILL_AFTER, Fault.EIO):
-            root = memory_path / f"{at}-{fault}"
-            shutil.copytree(broken, root)
-            system = FaultySystem()
-            system.arm(fault, at)
-            with contextlib.suppress(Killed, StoreUnusable, ScrollbackError):
-                backend = await opened(root, system)
-                system.counting = False
-                await backend.close()
+    for number, (fault, at) in enumerate(faults, start=1):
+        root = memory_path / f"{at}-{fault}"
+        shutil.copytree(broken, root)
+        system = FaultySystem()
+        system.arm(fault, at)
+        with contextlib.suppress(Killed, StoreUnusable, ScrollbackError):
+            backend = await opened(root, system)
+            system.counting = False
+            await backend.close()
+        try:
             await hold_to_story(root, act, StoreUnavailable("torn"), expected)
-            shutil.rmtree(root)
+        except (AssertionError, ScrollbackError) as error:
+            raise AssertionError(f"{fault} at call {at}, {calls[at]}") from error
+        shutil.rmtree(root)
+        progress(f"{number} of {len(faults)} faults at {len(calls)} calls")
     quarantined = list((memory_path / "dry" / "quarantine").iterdir())
     assert [path.read_bytes() for path in quarantined] == [b'{"role": "user", "content": "torn']
 
