@@ -39,9 +39,10 @@ clients:
 	            && touch node_modules/.package-lock.json) || exit 1; \
 	    fi; done; fi
 
-## The crash and damage tests at full scale; at small scale they are among the tests.
+## The crash and damage tests and the random programs at full scale; at small scale they are among
+## the tests.
 torture: $(INSTALLED_FOR_TESTS)
-	SCROLLBACK_TORTURE=full $(BIN)/pytest tests/torture $(TEST_FLAGS)
+	SCROLLBACK_TORTURE=full $(BIN)/pytest tests/torture tests/conformance/test_programs.py $(TEST_FLAGS)
 
 ## The measurements of docs/benchmarks.md.
 bench: $(INSTALLED_FOR_TESTS)
