@@ -1,9 +1,5 @@
 """MariaDB and MySQL on asyncmy.
 
-MariaDB has no lateral join, and reads the whole session where a range of its messages comes from
-another table: what pages and logs ask for is therefore one SELECT a request, joined by UNION ALL
-into one statement, so that every range is one of constants.
-
 asyncmy rather than aiomysql: it reads a row in a third of the time, and is the one of the two that
 had a release in the year of this writing.
 """
@@ -14,11 +10,9 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     URL,
     Column,
@@ -29,7 +23,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    TextClause,
     and_,
     bindparam,
     event,
@@ -43,7 +36,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
-from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects import mysql_statements as statements
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Bound, Failure
 from app.backends.sql.dialects.mysql_search import SHORTEST_WORD, MysqlSearchIndex
 from app.backends.sql.dialects.server import (
     MIGRATION_SECONDS,
@@ -51,12 +45,6 @@ from app.backends.sql.dialects.server import (
     show,
 )
 from app.backends.sql.dialects.server_options import ServerOptions, driver_options, options_of
-from app.backends.sql.rows import (
-    EVENT_COLUMNS,
-    IDEMPOTENCY_COLUMNS,
-    MESSAGE_COLUMNS,
-    SESSION_COLUMNS,
-)
 from app.backends.sql.tables import sessions
 from app.model.errors import StoreUnavailable, StoreUnusable
 from app.model.paging import Take
@@ -148,10 +136,14 @@ class MysqlDialect(ServerDialect):
         return {f"id{number}": value for number, value in enumerate(values)}
 
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
-        return _joined(_find_sessions(self._collation, owner is not None), keys, owner)
+        return statements.joined(
+            statements.find_sessions(self._collation, owner is not None), keys, owner
+        )
 
     def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
-        return _joined(_get_messages(self._collation, owner is not None), ids, owner)
+        return statements.joined(
+            statements.get_messages(self._collation, owner is not None), ids, owner
+        )
 
     def page_messages(
         self,
@@ -161,20 +153,24 @@ class MysqlDialect(ServerDialect):
         owner: str | None,
         wanted: frozenset[str] | None,
     ) -> Bound:
-        statement = _page_messages(take, limit, len(requests), owner is not None, wanted)
-        return _united(statement, requests, ("session", "after", "before", "archive"), owner)
+        statement = statements.page_messages(take, limit, len(requests), owner is not None, wanted)
+        return statements.united(
+            statement, requests, ("session", "after", "before", "archive"), owner
+        )
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
     ) -> Bound:
-        statement = _read_logs(len(reads), owner is not None)
-        return _united(statement, reads, ("session", "epoch", "after", "size"), owner)
+        statement = statements.read_logs(len(reads), owner is not None)
+        return statements.united(statement, reads, ("session", "epoch", "after", "size"), owner)
 
     def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
-        return _joined(_lock_sessions(self._collation, wait), sorted(ids, key=itemgetter(0)), None)
+        return statements.joined(
+            statements.lock_sessions(self._collation, wait), sorted(ids, key=itemgetter(0)), None
+        )
 
     def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
-        return _joined(_find_attempts(self._collation), keys, None)
+        return statements.joined(statements.find_attempts(self._collation), keys, None)
 
     def update_sessions(
         self,
@@ -305,136 +301,3 @@ async def recognize(url: URL) -> MysqlDialect:
 def _number(error: Exception) -> int:
     arguments = getattr(getattr(error, "orig", None), "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
-
-
-def _joined(statement: TextClause, rows: Sequence[tuple[Any, ...]], owner: str | None) -> Bound:
-    parameters: dict[str, Any] = {"rows": orjson.dumps(rows).decode()}
-    if owner is not None:
-        parameters["owner"] = owner
-    return statement, parameters
-
-
-def _united(
-    statement: TextClause,
-    rows: Sequence[tuple[Any, ...]],
-    names: tuple[str, ...],
-    owner: str | None,
-) -> Bound:
-    parameters = {
-        f"{name}{number}": value
-        for number, row in enumerate(rows)
-        for name, value in zip(names, row, strict=True)
-    }
-    if owner is not None:
-        parameters["owner"] = owner
-    return statement, parameters
-
-
-def _in_scope(scoped: bool) -> str:
-    return "AND s.owner_id = :owner" if scoped else ""
-
-
-def _key(name: str, length: int, place: int, collation: str) -> str:
-    # In the collation of the tables: compared in another, their indexes would not serve.
-    kind = f"VARCHAR({length}) CHARACTER SET utf8mb4 COLLATE {collation}"
-    return f"{name} {kind} PATH '$[{place}]'"
-
-
-@lru_cache(maxsize=4)
-def _lock_sessions(collation: str, wait: bool) -> TextClause:
-    return text(
-        f"""
-        SELECT r.owner_id, {columns(SESSION_COLUMNS, "s")}, s.archived_through
-        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            {_key("id", 32, 0, collation)}, {_key("owner_id", 200, 1, collation)})) r
-        STRAIGHT_JOIN sessions s ON s.id = r.id
-        AND (r.owner_id IS NULL OR s.owner_id = r.owner_id)
-        FOR UPDATE {"" if wait else "SKIP LOCKED"}
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=2)
-def _find_attempts(collation: str) -> TextClause:
-    return text(
-        f"""
-        SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
-        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            {_key("session_id", 32, 0, collation)}, {_key("name", 255, 1, collation)})) r
-        STRAIGHT_JOIN idempotency_keys k ON k.session_id = r.session_id AND k.key = r.name
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=4)
-def _find_sessions(collation: str, scoped: bool) -> TextClause:
-    return text(
-        f"""
-        SELECT {columns(SESSION_COLUMNS, "s")}
-        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            {_key("owner_id", 200, 0, collation)}, {_key("name", 512, 1, collation)})) r
-        STRAIGHT_JOIN sessions s ON s.owner_id = r.owner_id AND s.key = r.name {_in_scope(scoped)}
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=4)
-def _get_messages(collation: str, scoped: bool) -> TextClause:
-    return text(
-        f"""
-        SELECT {columns(MESSAGE_COLUMNS, "m")}
-        FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            {_key("session_id", 32, 0, collation)}, sequence BIGINT PATH '$[1]')) r
-        STRAIGHT_JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
-        STRAIGHT_JOIN messages m ON m.session_id = s.id AND m.sequence = r.sequence
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _page_messages(
-    take: Take, limit: int, count: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
-    direction = "DESC" if take is Take.LAST else "ASC"
-    selects = []
-    for n in range(count):
-        low = f"IF(:archive{n} = 1, archived_through, 0)"
-        high = f"IF(:archive{n} = 2, archived_through, {NO_BOUND})"
-        border = f"FROM sessions WHERE id = :session{n}"
-        # The page is a table of its own: ordered after the join, all messages would be read.
-        selects.append(
-            f"""(
-            SELECT {n} AS number,
-                   :after{n} > 0 AND EXISTS (
-                       SELECT 1 FROM messages b WHERE b.session_id = :session{n}
-                       AND b.sequence > {low} AND b.sequence <= LEAST(:after{n}, {high})),
-                   :before{n} < {NO_BOUND} AND EXISTS (
-                       SELECT 1 FROM messages b WHERE b.session_id = :session{n}
-                       AND b.sequence > GREATEST(:before{n} - 1, {low}) AND b.sequence <= {high}),
-                   {columns(MESSAGE_COLUMNS, "m", wanted)}
-            FROM sessions s LEFT JOIN (
-                SELECT * FROM messages i WHERE i.session_id = :session{n}
-                AND i.sequence > GREATEST(:after{n}, (SELECT {low} {border}))
-                AND i.sequence < LEAST(:before{n}, (SELECT {high} + 1 {border}))
-                ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON TRUE
-            WHERE s.id = :session{n} {_in_scope(scoped)})"""  # noqa: S608 - as above
-        )
-    return text("\nUNION ALL\n".join(selects))
-
-
-@lru_cache(maxsize=128)
-def _read_logs(count: int, scoped: bool) -> TextClause:
-    selects = []
-    for n in range(count):
-        gap = f"(COALESCE(:epoch{n} <> s.epoch, FALSE) OR :after{n} > s.revision)"
-        selects.append(
-            f"""(
-            SELECT {n} AS number, s.epoch, s.revision AS top, {gap},
-                   {columns(EVENT_COLUMNS, "e")}, {columns(MESSAGE_COLUMNS, "m")}
-            FROM sessions s
-            LEFT JOIN events e ON e.session_id = :session{n} AND NOT {gap}
-                AND e.revision > :after{n} AND e.revision <= :after{n} + :size{n}
-            LEFT JOIN messages m ON m.session_id = e.session_id AND m.sequence = e.sequence
-            WHERE s.id = :session{n} {_in_scope(scoped)})"""  # noqa: S608 - as above
-        )
-    return text("\nUNION ALL\n".join(selects) + "\nORDER BY number, revision")
