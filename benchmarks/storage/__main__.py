@@ -74,18 +74,15 @@ async def run(options: argparse.Namespace) -> None:
     places = Places(options.folder.absolute(), options.postgresql, options.mariadb)
     kinds = [kind for kind in KINDS if kind.backend in options.backends]
     measurers = {"append": append, "pages": pages, "start": start}
-    tables = []
-    for name in WORKLOADS:
-        if name in options.only:
-            table = await measurers[name](kinds, places, options)
-            if table.row_count:
-                tables.append(table)
     console.print(
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} "
         f"cores for servers and clients; {options.folder} is on {file_system_of(options.folder)}"
     )
-    for table in tables:
-        console.print(table)
+    for name in WORKLOADS:
+        if name in options.only:
+            table = await measurers[name](kinds, places, options)
+            if table.row_count:
+                console.print(table)
 
 
 async def append(kinds: Iterable[Kind], places: Places, options: argparse.Namespace) -> Table:
@@ -141,6 +138,7 @@ async def pages(kinds: Iterable[Kind], places: Places, options: argparse.Namespa
                 continue
             console.print(f"pages: reading {kind.backend} …")
             for sort in await compare_pages(*pair, options.pages):
+                console.print(f"pages: {kind.backend}, {sort.what}: ratio {sort.ratio:.2f}")
                 times = zip(sort.small, sort.large, strict=True)
                 table.add_row(
                     kind.backend,
