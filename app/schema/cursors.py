@@ -29,6 +29,8 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _SUM_BYTES = 4
 
 
+# Newest pages are asked for again and again, and making a cursor costs several times its look-up.
+@lru_cache(maxsize=8_192)
 def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the cursor of a message in its session's messages."""
     place = b"%d" % sequence

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 from app.model.errors import InvalidInput
@@ -44,6 +45,8 @@ def encode_session_id(session_id: SessionId) -> str:
     return encode_opaque(f"S{session_id}".encode())
 
 
+# Newest pages are asked for again and again, and making an id costs several times its look-up.
+@lru_cache(maxsize=8_192)
 def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the id of a message."""
     return encode_opaque(f"M{sequence}.{session_id}".encode())
