@@ -40,7 +40,7 @@ class MessageScope(StrEnum):
     ALL = "all"
 
 
-class Sender(Struct, frozen=True, gc=False):
+class Sender(Struct, frozen=True, gc=False, array_like=True):
     """Who sent a message, where the role alone does not tell."""
 
     name: str | None = None
@@ -66,8 +66,11 @@ class NewMessage(Struct, frozen=True, gc=False):
     created_at: Timestamp | None = None
 
 
-class Message(Struct, frozen=True, gc=False):
-    """A message of a session."""
+class Message(Struct, frozen=True, gc=False, array_like=True):
+    """A message of a session.
+
+    As JSON its fields are an array in this order, which is what stores hand whole pages over as.
+    """
 
     session_id: SessionId
     sequence: Sequence

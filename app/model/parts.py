@@ -80,8 +80,11 @@ class ToolResultPart(_StoredPart, frozen=True, tag="tool_result"):
     is_error: bool = False
 
 
-class OtherPart(Struct, frozen=True, gc=False):
-    """A part of a kind that this version does not know, kept as it came."""
+class OtherPart(Struct, frozen=True, gc=False, tag="\x00other"):
+    """A part of a kind that this version does not know, kept as it came.
+
+    Its tag is no kind's name: it only lets a decoder tell this class from the others.
+    """
 
     kind: str
     data: Mapping[str, Any]

@@ -31,8 +31,10 @@ class SessionKind(StrEnum):
     TRIGGER = "trigger"
 
 
-class Session(Struct, frozen=True, gc=False):
+class Session(Struct, frozen=True, gc=False, array_like=True):
     """A conversation, with the counters that are kept in each change's own transaction.
+
+    As JSON its fields are an array in this order.
 
     `message_count` counts active and archived messages. `last_activity_at` is `last_message_at`,
     or `created_at` while there is no message. `forked_from` names the last message that was
@@ -70,21 +72,21 @@ class Session(Struct, frozen=True, gc=False):
         return Position(self.epoch, self.revision)
 
 
-class User(Struct, frozen=True, gc=False):
+class User(Struct, frozen=True, gc=False, array_like=True):
     """A person who owns sessions."""
 
     id: UserId
     display_name: str | None = None
 
 
-class Agent(Struct, frozen=True, gc=False):
+class Agent(Struct, frozen=True, gc=False, array_like=True):
     """A program that takes part in sessions."""
 
     id: AgentId
     display_name: str | None = None
 
 
-class Profile(Struct, frozen=True, gc=False):
+class Profile(Struct, frozen=True, gc=False, array_like=True):
     """A named way of working (a prompt, tools, a model) that sessions are held under."""
 
     id: ProfileId

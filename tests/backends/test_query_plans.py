@@ -50,7 +50,7 @@ SESSION = SessionId("a" * 32)
 FORK = SessionId("b" * 32)
 SCOPES = (EVERYTHING, Scope(OWNER))
 # What may be read whole: what the client sent, and what the statement made of it.
-HARMLESS = re.compile(r"SCAN (r\b|one\b|page\b|\(subquery|CONSTANT|\d+ CONSTANT)")
+HARMLESS = re.compile(r"SCAN (r\b|one\b|page\b|given\b|\(subquery|CONSTANT|\d+ CONSTANT)")
 
 
 async def plans(store: SqlBackend, statements: Statements) -> dict[str, list[str]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from operator import itemgetter
-from typing import Any, TypeVar
+from operator import attrgetter, itemgetter
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Table
 
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.lookups import by_id
+from app.backends.sql.packed import PackedPage, message_pages_of, sessions_of
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
@@ -25,10 +26,15 @@ from app.backends.sql.rows import (
     to_session,
 )
 from app.backends.sql.searching import search_all
-from app.backends.sql.session_pages import page_of_sessions, takes_long, to_session_page
+from app.backends.sql.session_pages import (
+    cut_session_page,
+    page_of_sessions,
+    takes_long,
+    to_session_page,
+)
 from app.backends.sql.session_search import page_of_matching
 from app.backends.sql.tables import agents, deletions, profiles, sessions, users
-from app.model.errors import StoreUnavailable
+from app.model.errors import InvalidInput, StoreUnavailable
 from app.model.events import Event, EventKind, LogRead, LogSlice
 from app.model.identifiers import (
     AgentId,
@@ -40,11 +46,16 @@ from app.model.identifiers import (
     UserId,
 )
 from app.model.message import Message, MessageScope
-from app.model.paging import MessagePageRequest, Page, SessionPageRequest, cut_page
+from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, cut_page
 from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 V = TypeVar("V")
+
+_MessagePagesAsked: TypeAlias = tuple[
+    Take, int, Sequence[tuple[str, int, int, int]], str | None, frozenset[str] | None
+]
+"""What `Dialect.page_messages` is asked."""
 
 _TRIES = 3
 """How often a read is tried when its connection breaks."""
@@ -117,10 +128,18 @@ class SqlReader:
                     self._dialect, self._long_rows, request, scope, asked
                 )
                 continue
-            query = page_of_sessions(self._dialect, request, scope)
-            rows = await self._rows(query, long=takes_long(request.filter))
-            pages[request] = to_session_page(request, rows)
+            pages[request] = await self._page_of_sessions(request, scope)
         return pages
+
+    async def _page_of_sessions(self, request: SessionPageRequest, scope: Scope) -> Page[Session]:
+        long = takes_long(request.filter)
+        if self._dialect.packs_sessions:
+            packed = page_of_sessions(self._dialect, request, scope, packed=True)
+            sessions = sessions_of(await self._rows(packed, long=long))
+            if sessions is not None:
+                return cut_session_page(request, sessions)
+        query = page_of_sessions(self._dialect, request, scope)
+        return to_session_page(request, await self._rows(query, long=long))
 
     async def get_messages(
         self, ids: Collection[MessageId], scope: Scope
@@ -138,15 +157,28 @@ class SqlReader:
             kinds[request.window.take, request.window.limit, request.fields].append(request)
         pages: dict[MessagePageRequest, Page[Message]] = {}
         for (take, limit, fields), alike in kinds.items():
-            query = self._dialect.page_messages(
-                take,
-                limit,
-                [_message_page_parameters(request) for request in alike],
-                scope.owner,
-                columns_of(fields, "sequence"),
-            )
-            pages.update(_message_pages(alike, await self._rows(query)))
+            given = [_message_page_parameters(request) for request in alike]
+            asked = (take, limit, given, scope.owner, columns_of(fields, "sequence"))
+            pages.update(await self._message_pages(alike, asked))
         return pages
+
+    async def _message_pages(
+        self, requests: list[MessagePageRequest], asked: _MessagePagesAsked
+    ) -> dict[MessagePageRequest, Page[Message]]:
+        packed = self._dialect.packed_message_pages(*asked)
+        if packed is not None:
+            found = await self._rows_if_they_fit(packed)
+            pages = None if found is None else message_pages_of(found)
+            if pages is not None:
+                return _unpacked(requests, pages)
+        return _message_pages(requests, await self._rows(self._dialect.page_messages(*asked)))
+
+    async def _rows_if_they_fit(self, query: Query) -> Rows | None:
+        """Returns the rows of a packed statement, None where they are too large for one value."""
+        try:
+            return await self._rows(query)
+        except InvalidInput:
+            return None
 
     async def search_messages(
         self, requests: Collection[SearchRequest], scope: Scope
@@ -214,6 +246,26 @@ def _message_page_parameters(request: MessagePageRequest) -> tuple[str, int, int
 def _log_read_parameters(read: LogRead) -> tuple[str, str | None, int, int]:
     epoch, revision = read.after or (None, 0)
     return read.session_id, epoch, min(revision, NO_BOUND), read.limit
+
+
+def _unpacked(
+    requests: list[MessagePageRequest], packed: list[PackedPage[Message]]
+) -> dict[MessagePageRequest, Page[Message]]:
+    pages = {}
+    for one in packed:
+        request = requests[one.number]
+        one.items.sort(key=_MESSAGE_SEQUENCE)
+        pages[request] = cut_page(
+            one.items,
+            request.window.limit,
+            request.window.take,
+            before=bool(one.before),
+            behind=bool(one.behind),
+        )
+    return pages
+
+
+_MESSAGE_SEQUENCE = attrgetter("sequence")
 
 
 def _message_pages(

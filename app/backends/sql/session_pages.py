@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import UNREAD, Dialect
+from app.backends.sql.packed import pack_sessions
 from app.backends.sql.prepared import Query
 from app.backends.sql.rows import SESSION_COLUMNS, columns_of, to_session
 from app.backends.sql.session_filters import (
@@ -71,6 +72,7 @@ class _Shape(NamedTuple):
     filter: FilterShape
     walk: Walk | None
     fields: frozenset[str] | None
+    packed: bool = False
 
 
 class Walk(NamedTuple):
@@ -89,8 +91,9 @@ def page_of_sessions(
     *,
     walk: Walk | None = None,
     lookup: Mapping[str, Any] = _NO_LOOKUP,
+    packed: bool = False,
 ) -> Query:
-    """Returns the statement of a page.
+    """Returns the statement of a page; `packed`, its rows as one JSON text.
 
     With `walk`, the statement of sessions that may match the request's query, which `lookup`
     holds the parameters of; then nothing is said of what lies beyond the bounds.
@@ -110,14 +113,23 @@ def page_of_sessions(
         shape_of(wanted, scope),
         walk,
         request.fields,
+        packed,
     )
     return _statement(dialect, shape), {**_parameters(request, scope), **lookup}
 
 
 def to_session_page(request: SessionPageRequest, rows: Sequence[Sequence[Any]]) -> Page[Session]:
     """Returns the page of the statement's rows."""
+    given = [(row[0], row[1], None if row[2] is None else to_session(row[2:])) for row in rows]
+    return cut_session_page(request, given)
+
+
+def cut_session_page(
+    request: SessionPageRequest, rows: Sequence[tuple[int, int, Session | None]]
+) -> Page[Session]:
+    """Returns the page of its rows: whether something lies before and behind, and a session."""
     before, behind = (bool(rows[0][0]), bool(rows[0][1])) if rows else (False, False)
-    found = [to_session(row[2:]) for row in rows if row[2] is not None]
+    found = [session for _, _, session in rows if session is not None]
     window = request.window
     if window.take is Take.LAST:
         found.reverse()
@@ -140,6 +152,8 @@ def _parameters(request: SessionPageRequest, scope: Scope) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _statement(dialect: Dialect, shape: _Shape) -> Select[Any]:
+    if shape.packed:
+        return pack_sessions(_statement(dialect, shape._replace(packed=False)))
     conditions = conditions_of(dialect, sessions, shape.filter)
     walk = shape.walk
     if walk is not None and walk.looks_up:

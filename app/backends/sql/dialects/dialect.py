@@ -137,6 +137,8 @@ class Dialect(ABC):
     """Whether a migration that breaks off leaves nothing."""
     search: SearchIndex
     """Where candidates of a search are found."""
+    packs_sessions: bool = False
+    """Whether a page of sessions is read as one JSON text (`packed`)."""
     driver_errors: tuple[type[Exception], ...] = ()
     """What the driver raises where it is used directly."""
 
@@ -180,6 +182,20 @@ class Dialect(ABC):
         where the page is empty); one item more than `limit` where there is more. Every range is
         one of the primary key of `messages`; sessions out of scope give no row.
         """
+
+    def packed_message_pages(
+        self,
+        take: Take,
+        limit: int,
+        requests: Sequence[tuple[str, int, int, int]],
+        owner: str | None,
+        wanted: frozenset[str] | None,
+    ) -> Bound | None:
+        """Returns the statement that reads the same pages as one JSON text (`packed`).
+
+        None where rows are as good.
+        """
+        return None
 
     @abstractmethod
     def read_logs(

@@ -1,0 +1,136 @@
+"""Pages as one JSON text, decoded to objects of the model in one step.
+
+sqlite3 gives up the interpreter's lock for every row that it steps to, and a thread that reads
+has to win it back each time from a busy event loop. A page that comes as one value is one step,
+and the decoder makes its messages without any Python in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, func, select
+
+from app.backends.sql.reads import Rows
+from app.backends.sql.rows import SESSION_COLUMNS
+from app.model.identifiers import Sequence, SessionId
+from app.model.message import Message, MessageRole, MessageStatus, Sender
+from app.model.parts import decode_parts
+from app.model.session import Session
+from app.model.timestamps import Timestamp
+
+M = TypeVar("M")
+
+PackedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
+"""For each row whether something lies beyond the bound before and behind, and the session."""
+
+
+class PackedPage(Struct, Generic[M], array_like=True, gc=False):
+    """The page of one request: its number, whether something lies beyond its bounds, its items."""
+
+    number: int
+    before: int
+    behind: int
+    items: list[M]
+
+
+class _StoredMessage(Struct, array_like=True, gc=False):
+    """A message as `Message` has it, but for parts that the decoder of known parts refuses."""
+
+    session_id: SessionId
+    sequence: Sequence
+    role: MessageRole
+    status: MessageStatus
+    parts: Raw
+    preview: str | None
+    sender: Sender | None
+    model: str | None
+    usage: dict[str, Any] | None
+    metadata: dict[str, Any]
+    created_at: Timestamp
+    edited_at: Timestamp | None
+    archived_at: Timestamp | None
+
+    def message(self) -> Message:
+        """Returns the message, its unknown parts kept as they are."""
+        return Message(
+            self.session_id,
+            self.sequence,
+            self.role,
+            self.status,
+            decode_parts(bytes(self.parts)),
+            self.preview,
+            self.sender,
+            self.model,
+            self.usage,
+            self.metadata,
+            self.created_at,
+            self.edited_at,
+            self.archived_at,
+        )
+
+
+_PAGES: Decoder[list[PackedPage[Message]]] = Decoder(list[PackedPage[Message]])
+_STORED_PAGES: Decoder[list[PackedPage[_StoredMessage]]] = Decoder(list[PackedPage[_StoredMessage]])
+_SESSIONS: Decoder[PackedSessions] = Decoder(PackedSessions)
+
+
+def message_pages_of(rows: Rows) -> list[PackedPage[Message]] | None:
+    """Returns the pages of the one row of a packed statement, None for what is not as it should.
+
+    What that is, the statement that is not packed tells.
+    """
+    packed = rows[0][0]
+    if packed is None:
+        return []
+    try:
+        return _PAGES.decode(packed)
+    except (DecodeError, UnicodeError):
+        # A kind of part, or a field of one, of another version.
+        pass
+    try:
+        return [
+            PackedPage(page.number, page.before, page.behind, [one.message() for one in page.items])
+            for page in _STORED_PAGES.decode(packed)
+        ]
+    except (DecodeError, UnicodeError):
+        return None
+
+
+def sessions_of(rows: Rows) -> PackedSessions | None:
+    """Returns the rows of a packed statement of sessions, None for what is not as it should."""
+    try:
+        return _SESSIONS.decode(rows[0][0])
+    except (DecodeError, UnicodeError):
+        return None
+
+
+def pack_sessions(statement: Select[Any]) -> Select[Any]:
+    """Returns the statement whose one row has all rows of one: two flags, `SESSION_COLUMNS`."""
+    given = statement.subquery("given")
+    before, behind, *_ = given.c
+    session = func.json_array(*_session_fields(given))
+    row = func.json_array(before, behind, func.iif(given.c.id.is_(None), None, session))
+    return select(cast(func.json_group_array(row), LargeBinary))
+
+
+def _session_fields(given: FromClause) -> list[ColumnElement[Any]]:
+    """Returns the fields of a `Session` in their order."""
+    fields: list[ColumnElement[Any]] = []
+    for column in SESSION_COLUMNS:
+        value = given.c[column.name]
+        match column.name:
+            case "owner_id":
+                fields.append(func.nullif(value, ""))
+            case "forked_from_id":
+                place = func.json_array(value, given.c.forked_from_sequence)
+                fields.append(func.iif(func.coalesce(value, "") == "", None, place))
+            case "forked_from_sequence":
+                pass
+            case "metadata":
+                fields.append(func.json(value))
+            case _:
+                fields.append(value)
+    return fields

@@ -1,0 +1,162 @@
+"""SQLite hands a page over as one JSON text; what is in it is what rows would have said."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
+
+from app.backends.protocol import EVERYTHING
+from app.backends.sql.backend import SqlBackend
+from app.backends.sql.dialects.sqlite import SqliteDialect
+from app.backends.sql.dialects.sqlite_engines import connect_reader
+from app.backends.sql.dialects.sqlite_reads import SqliteReads
+from app.backends.sql.read import SqlReader
+from app.model.changes import AddMessages, CreateSession
+from app.model.identifiers import AgentId, Epoch, MessageId, ProfileId, Sequence, SessionId, UserId
+from app.model.message import Message, MessageRole, MessageScope, MessageStatus, NewMessage, Sender
+from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, Window
+from app.model.parts import OtherPart, Part, TextPart, ToolCallPart, ToolResultPart
+from app.model.session import Session
+from app.model.timestamps import Timestamp
+from tests.backends.conftest import SESSION, commit, create, said
+from tests.backends.statements import Statements
+
+AWKWARD = "\"\\ \n\t\x01\x00 \u2028 \U0001f642 é ' %s :name ?"
+KNOWN: tuple[Part, ...] = (
+    TextPart(AWKWARD),
+    ToolCallPart("c1", "look", '{"a": '),
+    ToolResultPart("c1", AWKWARD, is_error=True),
+)
+MESSAGES = (
+    NewMessage(MessageRole.USER, KNOWN, preview=AWKWARD, model=AWKWARD),
+    NewMessage(
+        MessageRole.ASSISTANT,
+        (TextPart(""),),
+        status=MessageStatus.FAILED,
+        sender=Sender(None, None, AgentId('a"gent')),
+        usage={"tokens": 2**63 - 1, "cost": 0.1, "none": None, AWKWARD: [AWKWARD, {}]},
+        metadata={"depth": {"er": [1, [2.5e-300]]}},
+        created_at=Timestamp("2026-03-01T09:30:00.000001Z"),
+    ),
+    NewMessage(MessageRole.TOOL, (), sender=Sender(AWKWARD), usage={}),
+)
+
+
+class RowsDialect(SqliteDialect):
+    """SQLite read row by row."""
+
+    packs_sessions = False
+
+    def packed_message_pages(self, *_: Any) -> None:
+        return None
+
+
+@asynccontextmanager
+async def reading(
+    path: Path, dialect: SqliteDialect, *, most_bytes: int | None = None
+) -> AsyncIterator[SqlReader]:
+    """Opens a reader of a store; no value that it reads may have more than `most_bytes`."""
+
+    def connect() -> sqlite3.Connection:
+        connection = connect_reader(path)
+        if most_bytes is not None:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
+        return connection
+
+    engine = create_engine("sqlite://")
+    reads = SqliteReads(engine, connect)
+    yield SqlReader(dialect, reads)
+    await reads.close()
+    engine.dispose()
+
+
+async def pages_of(reader: SqlReader) -> list[Page[Message]]:
+    asked = [
+        MessagePageRequest(session, Window(limit, take, after, before), scope, fields)
+        for session in (SESSION, SessionId("6" * 32), SessionId("7" * 32))
+        for take in Take
+        for limit in (1, 2, 50)
+        for after, before in ((None, None), (Sequence(1), None), (None, Sequence(3)))
+        for scope in MessageScope
+        for fields in (None, frozenset({"role"}), frozenset({"sender", "usage", "parts"}))
+    ]
+    found = await reader.page_messages(asked, EVERYTHING)
+    pages = [found.get(request) for request in asked]
+    assert {type(page) for page in pages} == {Page, type(None)}
+    return [page for page in pages if isinstance(page, Page)]
+
+
+async def test_messages_are_what_rows_say(store: SqlBackend, path: Path) -> None:
+    await create(store, "one")
+    await commit(store, AddMessages(MESSAGES))
+    await create(store, session=SessionId("6" * 32))
+    async with reading(path, SqliteDialect()) as packed, reading(path, RowsDialect()) as rows:
+        assert await pages_of(packed) == await pages_of(rows)
+
+
+async def test_parts_of_other_versions_come_whole_with_the_same_statement(
+    store: SqlBackend,
+) -> None:
+    other = OtherPart("hologram", {"depth": 3, "text": AWKWARD})
+    await create(store, "one")
+    await commit(store, AddMessages((NewMessage(MessageRole.USER, (other, *KNOWN)),)))
+    statements = Statements(store)
+    request = MessagePageRequest(SESSION, Window(50))
+    found = await store.page_messages([request], EVERYTHING)
+    page = found[request]
+    assert isinstance(page, Page)
+    assert [message.parts for message in page.items] == [(TextPart("one"),), (other, *KNOWN)]
+    assert len(statements.seen) == 1
+
+
+async def test_a_page_too_large_for_one_value_comes_row_by_row(
+    store: SqlBackend, path: Path
+) -> None:
+    texts = ["a" * 15_000, "b" * 15_000]
+    await create(store, *texts)
+    request = MessagePageRequest(SESSION, Window(50))
+    async with reading(path, SqliteDialect(), most_bytes=20_000) as reader:
+        found = await reader.page_messages([request], EVERYTHING)
+    page = found[request]
+    assert isinstance(page, Page)
+    assert [message.text for message in page.items] == texts
+
+
+async def test_sessions_are_what_rows_say(store: SqlBackend, path: Path) -> None:
+    await create(store, "one")
+    epoch = Epoch("00c0ffee")
+    for number, creation in enumerate(
+        (
+            CreateSession(key=AWKWARD, epoch=epoch, owner_id=None, title=AWKWARD),
+            CreateSession(
+                key="fork",
+                epoch=epoch,
+                owner_id=UserId(AWKWARD),
+                agent_id=AgentId("a"),
+                profile_id=ProfileId("p"),
+                channel="web",
+                forked_from=MessageId(SESSION, Sequence(1)),
+                metadata={"a": [0.1, AWKWARD, None]},
+            ),
+        )
+    ):
+        await commit(store, creation, AddMessages((said("x"),)), session=SessionId(f"{number:032}"))
+
+    async def ask(reader: SqlReader) -> list[Page[Session]]:
+        pages = []
+        for take in Take:
+            for limit in (1, 2, 50):
+                for fields in (None, frozenset({"title", "owner_id"})):
+                    request = SessionPageRequest(Window(limit, take), fields=fields)
+                    page = (await reader.page_sessions([request], EVERYTHING))[request]
+                    assert isinstance(page, Page)
+                    pages.append(page)
+        return pages
+
+    async with reading(path, SqliteDialect()) as packed, reading(path, RowsDialect()) as rows:
+        assert await ask(packed) == await ask(rows)
