@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from app.backends.protocol import EVERYTHING
+from app.backends.protocol import EVERYTHING, Scope
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.sqlite import SqliteDialect
 from app.backends.sql.dialects.sqlite_engines import connect_reader
@@ -21,7 +21,8 @@ from app.model.identifiers import AgentId, Epoch, MessageId, ProfileId, Sequence
 from app.model.message import Message, MessageRole, MessageScope, MessageStatus, NewMessage, Sender
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, Window
 from app.model.parts import OtherPart, Part, TextPart, ToolCallPart, ToolResultPart
-from app.model.session import Session
+from app.model.records import Record
+from app.model.session import Session, User
 from app.model.timestamps import Timestamp
 from tests.backends.conftest import SESSION, commit, create, said
 from tests.backends.statements import Statements
@@ -50,7 +51,7 @@ MESSAGES = (
 class RowsDialect(SqliteDialect):
     """SQLite read row by row."""
 
-    packs_sessions = False
+    packs = False
 
     def packed_message_pages(self, *_: Any) -> None:
         return None
@@ -160,3 +161,19 @@ async def test_sessions_are_what_rows_say(store: SqlBackend, path: Path) -> None
 
     async with reading(path, SqliteDialect()) as packed, reading(path, RowsDialect()) as rows:
         assert await ask(packed) == await ask(rows)
+
+
+async def test_people_are_what_rows_say(store: SqlBackend, path: Path) -> None:
+    known = [User(UserId("ana"), AWKWARD), User(UserId(AWKWARD)), User(UserId("b"))]
+
+    async def records() -> AsyncIterator[Record]:
+        for user in known:
+            yield user
+
+    await store.load(records())
+    ids = [UserId("ana"), UserId(AWKWARD), UserId("nobody")]
+    for scope in (EVERYTHING, Scope(UserId("ana"))):
+        async with reading(path, SqliteDialect()) as packed, reading(path, RowsDialect()) as rows:
+            found = await packed.get_users(ids, scope)
+            assert found == await rows.get_users(ids, scope)
+            assert found[UserId("ana")] == User(UserId("ana"), AWKWARD)

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Select, Table, bindparam, select
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect
+from app.backends.sql.packed import pack_records
 from app.backends.sql.prepared import Query
 from app.backends.sql.rows import DELETION_COLUMNS, SESSION_COLUMNS
 from app.backends.sql.tables import agents, deletions, profiles, sessions, users
@@ -24,14 +25,25 @@ _BY_ID: dict[Table, tuple[tuple[Column[Any], ...], Column[Any], Column[Any] | No
 """For each table what is read of it, by which column, and which one is the owner's."""
 
 
-def by_id(dialect: Dialect, table: Table, ids: Collection[str], scope: Scope) -> Query:
-    """Returns the statement that reads the rows with these ids, in scope, in any order."""
+def by_id(
+    dialect: Dialect, table: Table, ids: Collection[str], scope: Scope, *, packed: bool = False
+) -> Query:
+    """Returns the statement that reads the rows with these ids, in scope, in any order.
+
+    `packed`, as one JSON text: of users, agents and profiles.
+    """
     given = list(dict.fromkeys(ids))
     scoped = scope.owner is not None and _BY_ID[table][2] is not None
     parameters = dialect.ids(given)
     if scoped:
         parameters["owner"] = scope.owner
-    return _by_id(dialect, table, len(parameters) - scoped, scoped), parameters
+    statement = _packed_by_id if packed else _by_id
+    return statement(dialect, table, len(parameters) - scoped, scoped), parameters
+
+
+@lru_cache(maxsize=64)
+def _packed_by_id(dialect: Dialect, table: Table, count: int, scoped: bool) -> Select[Any]:
+    return pack_records(_by_id(dialect, table, count, scoped))
 
 
 @lru_cache(maxsize=256)

@@ -22,6 +22,7 @@ from app.model.session import Session
 from app.model.timestamps import Timestamp
 
 M = TypeVar("M")
+R = TypeVar("R")
 
 PackedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 """For each row whether something lies beyond the bound before and behind, and the session."""
@@ -103,6 +104,20 @@ def sessions_of(rows: Rows) -> PackedSessions | None:
     """Returns the rows of a packed statement of sessions, None for what is not as it should."""
     try:
         return _SESSIONS.decode(rows[0][0])
+    except (DecodeError, UnicodeError):
+        return None
+
+
+def pack_records(statement: Select[Any]) -> Select[Any]:
+    """Returns the statement whose one row has all rows of one, which reads id and name."""
+    given = statement.subquery("given")
+    return select(cast(func.json_group_array(func.json_array(*given.c)), LargeBinary))
+
+
+def records_of(rows: Rows, decoder: Decoder[tuple[R, ...]]) -> tuple[R, ...] | None:
+    """Returns the records of a packed statement, None for what is not as it should."""
+    try:
+        return decoder.decode(rows[0][0])
     except (DecodeError, UnicodeError):
         return None
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias, TypeVar
 
+from msgspec.json import Decoder
 from sqlalchemy import Table
 
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.lookups import by_id
-from app.backends.sql.packed import PackedPage, message_pages_of, sessions_of
+from app.backends.sql.packed import PackedPage, message_pages_of, records_of, sessions_of
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
@@ -51,6 +52,11 @@ from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
 V = TypeVar("V")
+R = TypeVar("R", User, Agent, Profile)
+
+_USERS: Decoder[tuple[User, ...]] = Decoder(tuple[User, ...])
+_AGENTS: Decoder[tuple[Agent, ...]] = Decoder(tuple[Agent, ...])
+_PROFILES: Decoder[tuple[Profile, ...]] = Decoder(tuple[Profile, ...])
 
 _MessagePagesAsked: TypeAlias = tuple[
     Take, int, Sequence[tuple[str, int, int, int]], str | None, frozenset[str] | None
@@ -104,6 +110,22 @@ class SqlReader:
         rows = await self._rows(by_id(self._dialect, table, ids, scope))
         return {row[0]: make(row) for row in rows}
 
+    async def _records(
+        self,
+        table: Table,
+        ids: Collection[str],
+        scope: Scope,
+        decoder: Decoder[tuple[R, ...]],
+        make: Callable[..., R],
+    ) -> dict[Any, R]:
+        """Returns users, agents or profiles by id."""
+        if self._dialect.packs and len(ids) > 1:
+            packed = by_id(self._dialect, table, ids, scope, packed=True)
+            records = records_of(await self._rows(packed), decoder)
+            if records is not None:
+                return {record.id: record for record in records}
+        return await self._by_id(table, ids, scope, lambda row: make(*row))
+
     async def get_sessions(
         self, ids: Collection[SessionId], scope: Scope
     ) -> Found[SessionId, Session]:
@@ -133,7 +155,7 @@ class SqlReader:
 
     async def _page_of_sessions(self, request: SessionPageRequest, scope: Scope) -> Page[Session]:
         long = takes_long(request.filter)
-        if self._dialect.packs_sessions:
+        if self._dialect.packs:
             packed = page_of_sessions(self._dialect, request, scope, packed=True)
             sessions = sessions_of(await self._rows(packed, long=long))
             if sessions is not None:
@@ -187,13 +209,13 @@ class SqlReader:
         return await search_all(self._dialect, self._long_rows, requests, scope)
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
-        return await self._by_id(users, ids, scope, lambda row: User(*row))
+        return await self._records(users, ids, scope, _USERS, User)
 
     async def get_agents(self, ids: Collection[AgentId]) -> Found[AgentId, Agent]:
-        return await self._by_id(agents, ids, EVERYTHING, lambda row: Agent(*row))
+        return await self._records(agents, ids, EVERYTHING, _AGENTS, Agent)
 
     async def get_profiles(self, ids: Collection[ProfileId]) -> Found[ProfileId, Profile]:
-        return await self._by_id(profiles, ids, EVERYTHING, lambda row: Profile(*row))
+        return await self._records(profiles, ids, EVERYTHING, _PROFILES, Profile)
 
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         asked = list(dict.fromkeys(reads))

@@ -137,8 +137,8 @@ class Dialect(ABC):
     """Whether a migration that breaks off leaves nothing."""
     search: SearchIndex
     """Where candidates of a search are found."""
-    packs_sessions: bool = False
-    """Whether a page of sessions is read as one JSON text (`packed`)."""
+    packs: bool = False
+    """Whether several rows are better read as one JSON text (`packed`)."""
     driver_errors: tuple[type[Exception], ...] = ()
     """What the driver raises where it is used directly."""
 

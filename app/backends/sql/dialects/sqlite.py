@@ -63,7 +63,7 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     transactional_ddl = True
-    packs_sessions = True
+    packs = True
     driver_errors = (sqlite3.Error,)
 
     def __init__(self) -> None:
