@@ -38,6 +38,36 @@ class CompletionByType(dict[type, "Complete"]):
         return complete
 
 
+class PlanByType(dict[type, int]):
+    """The number of the plan for each type of value met so far at one place.
+
+    0 where that is not certain: the value may be null, an error or awaited, or has to be asked.
+    """
+
+    __slots__ = ("_position",)
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self._position = position
+
+    def __missing__(self, type_: type[Any]) -> int:
+        if len(self) >= KEPT_TYPES:
+            self.clear()
+        plan = _certain_plan(self._position, type_) if KINDS[type_] == PLAIN else None
+        number = self[type_] = 0 if plan is None else plan.number
+        return number
+
+
+def is_told_by_type(position: Position, plan: ObjectPlan) -> bool:
+    """Tells whether a value's type may be enough to know that it is of a plan's object type."""
+    if position.possible is not None and (
+        position.resolve_type is None or not names_class(position.resolve_type)
+    ):
+        return False
+    predicate = plan.type.is_type_of
+    return predicate is None or class_tested_for(predicate) is not None
+
+
 def _completion(position: Position, type_: type[Any]) -> Complete:
     kind = KINDS[type_]
     if kind == PLAIN:

@@ -30,7 +30,7 @@ from app.execution.compiled.by_type import CompletionByType
 from app.execution.compiled.info import LazyInfo
 from app.execution.compiled.job import Job
 from app.execution.compiled.kinds import KINDS
-from app.execution.compiled.plan import FieldPlan, ObjectPlan, Plan, Position
+from app.execution.compiled.plan import Build, FieldPlan, ObjectPlan, Plan, Position
 from app.execution.compiled.source import SourceWriter
 from app.execution.document import Prepared
 from app.execution.strawberry_schema import FieldCall, field_call
@@ -95,6 +95,7 @@ class PlanCompiler:
         self._objects: dict[tuple[str, tuple[int, ...]], ObjectPlan] = {}
         self._written: list[ObjectPlan] = []
         self._fields = 0
+        self._writer = SourceWriter(SHARED)
 
     def compile(self) -> Plan:
         """Returns the plan. TooLargeError for an operation with too many fields."""
@@ -108,22 +109,39 @@ class PlanCompiler:
         serial = operation.operation is OperationType.MUTATION
         parts = [{key: details} for key, details in fields.items()] if serial else [fields]
         roots = [self._object(root_type, part) for part in parts]
-        writer = SourceWriter(SHARED)
+        inlined = self._writer.inlined
+        # An object is written before those that it holds, so what it inlines is known by then.
         for plan in self._written:
-            writer.object_function(plan)
-        source = "\n".join(writer.lines)
-        namespace = writer.names
-        # The source holds names of the schema and literals made by repr(), nothing of a request.
-        exec(compile(source, "<compiled operation>", "exec", dont_inherit=True), namespace)  # noqa: S102
+            if plan.number not in inlined:
+                self._writer.object_function(plan)
+        source = self._take_source()
         for plan in self._written:
-            plan.build = namespace[f"b{plan.number}"]
+            if plan.number not in inlined:
+                plan.build = self._writer.names[f"b{plan.number}"]
         for plan in self._written:
             for field in plan.fields:
                 _link(field.position)
-        return Plan(tuple(root.build for root in roots), serial, source)
+        characters = len(source) * (2 if inlined else 1)
+        return Plan(tuple(root.build for root in roots), serial, source, characters)
+
+    def _take_source(self) -> str:
+        """Makes the functions that are written, and returns their source."""
+        source = "\n".join(self._writer.lines)
+        self._writer.lines.clear()
+        # The source holds names of the schema and literals made by repr(), nothing of a request.
+        code = compile(source, "<compiled operation>", "exec", dont_inherit=True)
+        exec(code, self._writer.names)  # noqa: S102
+        return source
+
+    def _write(self, plan: ObjectPlan) -> Build:
+        """Makes the function of an object that is written into others. It inlines none itself."""
+        self._writer.object_function(plan, inlines=False)
+        self._take_source()
+        build: Build = self._writer.names[f"b{plan.number}"]
+        return build
 
     def _object(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> ObjectPlan:
-        plan = ObjectPlan(len(self._written), type_)
+        plan = ObjectPlan(len(self._written), type_, self._write)
         self._written.append(plan)
         for key, details in fields.items():
             definition = self._schema.get_field(type_, details[0].node.name.value)
@@ -152,6 +170,7 @@ class PlanCompiler:
                 details,
             )
             plan = self._objects[key] = self._object(type_, fields)
+        plan.uses += 1
         return plan
 
     def _position(self, field: FieldPlan, type_: GraphQLOutputType) -> Position:
@@ -183,7 +202,8 @@ class PlanCompiler:
 
 def _link(position: Position) -> None:
     """Lets lists call the functions of their objects without a function between."""
-    if position.object is not None and position.object.type.is_type_of is None:
-        position.plain = position.object.build
+    plan = position.object
+    if plan is not None and plan.type.is_type_of is None and plan.has_function:
+        position.plain = plan.build
     if position.item is not None:
         _link(position.item)

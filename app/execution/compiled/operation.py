@@ -111,7 +111,7 @@ class CompiledOperation:
                 statistics.fall_back(SIZE)
                 return None
             statistics.plans += 1
-            number = budget.keep(self, conditions, len(plan.source))
+            number = budget.keep(self, conditions, plan.characters)
             self._plans[conditions] = (plan, number)
         statistics.compiled_runs += 1
         return plan

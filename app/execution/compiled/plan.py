@@ -38,19 +38,42 @@ class Plan:
     fields: tuple[Build, ...]
     serial: bool
     source: str
+    characters: int
+    """Of source, with what may still be written when it is needed."""
 
 
 class ObjectPlan:
-    """A selection of an object type's fields; `build` is its generated function."""
+    """A selection of an object type's fields."""
 
-    __slots__ = ("build", "fields", "number", "type")
+    __slots__ = ("_build", "_write", "fields", "number", "type", "uses")
 
-    build: Build
-
-    def __init__(self, number: int, type_: GraphQLObjectType) -> None:
+    def __init__(
+        self, number: int, type_: GraphQLObjectType, write: Callable[[ObjectPlan], Build]
+    ) -> None:
         self.number = number
         self.type = type_
         self.fields: list[FieldPlan] = []
+        self.uses = 0
+        """Places that have it."""
+        self._write = write
+        self._build: Build | None = None
+
+    @property
+    def build(self) -> Build:
+        """The generated function, written when it is first asked for."""
+        build = self._build
+        if build is None:
+            build = self._build = self._write(self)
+        return build
+
+    @build.setter
+    def build(self, function: Build) -> None:
+        self._build = function
+
+    @property
+    def has_function(self) -> bool:
+        """Whether the function is there already."""
+        return self._build is not None
 
 
 class FieldPlan:

@@ -1,11 +1,13 @@
 """The Python source of an object's function: the common way of each field, written out.
 
-A field takes three to eight lines. What is not common (see `kinds`) calls into `values`; nothing
-of a document goes into the source but the names of fields, as literals.
+A field takes three to eight lines, and an object that is inlined the lines of its fields. What is
+not common (see `kinds`) calls into `values`; nothing of a document goes into the source but the
+names of fields, as literals.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import (
@@ -21,6 +23,8 @@ from graphql import (
     is_list_type,
 )
 
+from app.execution.compiled.by_type import PlanByType
+from app.execution.compiled.inlining import answers_at_once, inlined_plans
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import (
     Attribute,
@@ -42,145 +46,272 @@ UNCOMMON = {
 BUILT_IN = (GraphQLString, GraphQLID, GraphQLInt, GraphQLFloat, GraphQLBoolean)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object stands in the function being written.
+
+    Paths are made where one is asked for, and most are not: what is known at runtime is the path
+    `base` and the indexes below it, and `maker` is a function from those to the object's path.
+    """
+
+    source: str
+    """The variable that has the object."""
+    base: str = "p"
+    indexes: tuple[str, ...] = ()
+    """Expressions, outermost first."""
+    maker: str | None = None
+    """None where the base is the path."""
+    item: str | None = None
+    """An expression of the object's index, where it is an item of a list."""
+    blocks: int = 0
+    """Loops and `try` around it."""
+
+    @property
+    def path(self) -> str:
+        """An expression of the object's path."""
+        return self.path_of(self.base, self.indexes)
+
+    def path_of(self, base: str, indexes: tuple[str, ...]) -> str:
+        """Returns an expression of the path below another base."""
+        return base if self.maker is None else f"{self.maker}({', '.join((base, *indexes))})"
+
+
 class SourceWriter:
     """Writes the functions of one plan, and collects the objects that they name."""
 
     def __init__(self, shared: dict[str, Any]) -> None:
         self.names: dict[str, Any] = dict(shared)
         self.lines: list[str] = []
+        self.inlined: set[int] = set()
+        """The numbers of the plans that were written into the functions of others."""
+        self._inlines = True
 
-    def object_function(self, plan: ObjectPlan) -> None:
+    def object_function(self, plan: ObjectPlan, *, inlines: bool = True) -> None:
         """Adds `b<number>(run, s, p)`: from the object `s` at the path `p` to its fields."""
-        body: list[str] = []
+        self._inlines = inlines
+        place = Place("s", "p")
+        fields = self._fields(plan, place)
+        self.lines += [f"def b{plan.number}(run, s, p):", " O = run.open", *_indented(fields)]
+        self.lines += [f" d = {_entries(plan)}", " return place(d) if O else d"]
+
+    def _fields(self, plan: ObjectPlan, place: Place) -> list[str]:
+        """Returns the lines that leave each field's value in its variable."""
+        lines: list[str] = []
         for field in plan.fields:
-            body += self._field(field)
-        self.lines += [f"def b{plan.number}(run, s, p):", " O = run.open", *body]
-        entries = ", ".join(f"{field.key!r}: {self._local(field)}" for field in plan.fields)
-        self.lines += [f" d = {{{entries}}}", " return place(d) if O else d"]
-
-    def _local(self, field: FieldPlan) -> str:
-        if field.name == "__typename":
-            return repr(field.typename)
-        return f"f{field.index}"
-
-    def _field(self, field: FieldPlan) -> list[str]:
-        """Returns the lines that leave a field's value in its variable."""
-        if field.name == "__typename":
-            return []
-        i = field.index
-        position = field.position
-        self.names[f"P{i}"] = position
-        path = f"(p, {field.key!r}, {field.typename!r})"
-        if isinstance(field.call, DirectCall) and field.call.is_async:
-            return [
-                f" try: f{i} = Job(run, P{i}, {self._value(field)}, {path})",
-                f" except Exception: f{i} = failed(run, P{i}, p)",
-            ]
-        type_ = get_nullable_type(position.type)
-        if is_leaf_type(type_):
-            return [
-                " try:",
-                f"  f{i} = {self._value(field)}",
-                *self._leaf(field, type_),
-                f" except Exception: f{i} = failed(run, P{i}, p)",
-            ]
-        lines = [
-            f" q = {path}",
-            " try:",
-            f"  f{i} = {self._value(field)}",
-            *self._composite(field),
-        ]
-        if position.nullable:
-            lines.insert(0, " m = len(O)")
-            lines.append(f"  if len(O) != m and type(f{i}) is not Job: run.enclose(m, q)")
-            lines.append(f" except Exception: f{i} = failed(run, P{i}, p, m)")
-        else:
-            lines.append(f" except Exception: f{i} = failed(run, P{i}, p)")
+            if field.name != "__typename":
+                self.names[f"P{field.index}"] = field.position
+                lines += self._field(field, place)
         return lines
 
-    def _leaf(self, field: FieldPlan, type_: Any) -> list[str]:
+    def _inlined(self, plan: ObjectPlan, place: Place) -> list[str]:
+        """Returns the lines that complete an object where it stands, without a function."""
+        self.inlined.add(plan.number)
+        lines: list[str] = []
+        if any(_takes_path(field, place) for field in plan.fields):
+            base = f"p{plan.number}"
+            lines = [f"{base} = {place.path}"]
+            place = replace(place, base=base, indexes=(), maker=None)
+        return [
+            *lines,
+            *self._fields(plan, place),
+            f"{place.source} = {_entries(plan)}",
+            f"if O: place({place.source})",
+        ]
+
+    def _field(self, field: FieldPlan, place: Place) -> list[str]:
         i = field.index
-        otherwise = f"f{i} = leaf(run, P{i}, f{i}, p)"
+        position = field.position
+        call = field.call
+        if _is_index(field, place):
+            return [f"f{i} = {place.item}"]
+        path = _field_path(field, place)
+        value = self._value(field, place, path)
+        failed = f"except Exception: f{i} = failed(run, P{i}, {place.path})"
+        if isinstance(call, DirectCall) and call.is_async:
+            return [f"try: f{i} = Job(run, P{i}, {value}, {path})", failed]
+        type_ = get_nullable_type(position.type)
+        if is_leaf_type(type_):
+            return ["try:", f" f{i} = {value}", *_indented(self._leaf(field, type_, place)), failed]
+        lines = ["try:", f" f{i} = {value}", *_indented(self._composite(field, place, path))]
+        if not position.nullable:
+            return [*lines, failed]
+        return [
+            f"m{i} = len(O)",
+            *lines,
+            f" if len(O) != m{i} and type(f{i}) is not Job: run.enclose(m{i}, {path})",
+            f"except Exception: f{i} = failed(run, P{i}, {place.path}, m{i})",
+        ]
+
+    def _leaf(self, field: FieldPlan, type_: Any, place: Place) -> list[str]:
+        i = field.index
+        otherwise = f"f{i} = leaf(run, P{i}, f{i}, {place.path})"
         unless_null = f"f{i} is not None and " if field.position.nullable else ""
         if type_ in BUILT_IN:
             uncommon = UNCOMMON[type_.name].format(i=i)
             condition = f"{unless_null}({uncommon})" if unless_null else uncommon
-            return [f"  if {condition}: {otherwise}"]
+            return [f"if {condition}: {otherwise}"]
         if isinstance(type_, GraphQLScalarType) and passes_through(type_):
-            return [f"  if type(f{i}) is not str and {unless_null}K[type(f{i})]: {otherwise}"]
+            return [f"if type(f{i}) is not str and {unless_null}K[type(f{i})]: {otherwise}"]
         members = enum_names(type_) if isinstance(type_, GraphQLEnumType) else None
         if members is not None:
             self.names[f"E{i}"], self.names[f"N{i}"] = members
-            rest = f"  elif f{i} is not None: " if unless_null else "  else: "
-            return [f"  if type(f{i}) is E{i}: f{i} = N{i}[f{i}]", rest + otherwise]
-        return [f"  if f{i} is not None: {otherwise}" if unless_null else f"  {otherwise}"]
+            rest = f"elif f{i} is not None: " if unless_null else "else: "
+            return [f"if type(f{i}) is E{i}: f{i} = N{i}[f{i}]", rest + otherwise]
+        return [f"if f{i} is not None: {otherwise}" if unless_null else otherwise]
 
-    def _composite(self, field: FieldPlan) -> list[str]:
+    def _composite(self, field: FieldPlan, place: Place, path: str) -> list[str]:
         """Returns the lines that complete an object, a value of an abstract type, or a list."""
         i = field.index
         position = field.position
         if position.item is None:
             self.names[f"C{i}"] = position.by_type
             unless_null = f"if f{i} is not None: " if position.nullable else ""
-            return [f"  {unless_null}f{i} = C{i}[type(f{i})](run, f{i}, q)"]
-        if is_list_type(get_nullable_type(position.item.type)) or is_leaf_type(
-            get_nullable_type(position.item.type)
-        ):
+            called = [f"{unless_null}f{i} = C{i}[type(f{i})](run, f{i}, {path})"]
+            plans = self._inlined_plans(position, place.blocks + 1, answers_at_once(field))
+            if not plans:
+                return called
+            parameters, around = self._parameters(place)
+            self.lines.append(f"def t{i}({parameters}): return {_field_path(field, around)}")
+            inner = replace(place, source=f"f{i}", maker=f"t{i}", item=None)
+            return self._object(i, position, plans, replace(inner, blocks=place.blocks + 1), called)
+        item_type = get_nullable_type(position.item.type)
+        if is_list_type(item_type) or is_leaf_type(item_type):
             self.names[f"C{i}"] = position.plain
             return [
-                f"  if K[type(f{i})]: f{i} = value(run, P{i}, f{i}, q)",
-                f"  else: f{i} = C{i}(run, f{i}, q)",
+                f"if K[type(f{i})]: f{i} = value(run, P{i}, f{i}, {path})",
+                f"else: f{i} = C{i}(run, f{i}, {path})",
             ]
-        self._list_function(i, position.item)
+        whether = f"if type(f{i}) is tuple or type(f{i}) is list:"
+        otherwise = f"else: f{i} = value(run, P{i}, f{i}, {path})"
+        if self._inlined_plans(position.item, place.blocks + 4, answers_at_once(field)):
+            items = self._items(field, position.item, f"f{i}", place, path)
+            return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise]
+        items = self._items(field, position.item, "v", None, "p")
+        self.lines += [f"def l{i}(run, v, p):", " O = run.open", *_indented(items), f" return c{i}"]
+        return [f"{whether} f{i} = l{i}(run, f{i}, {path})", otherwise]
+
+    def _inlined_plans(
+        self, position: Position, blocks: int, at_once: bool = True
+    ) -> list[ObjectPlan]:
+        return inlined_plans(position, blocks) if self._inlines and at_once else []
+
+    def _items(
+        self, field: FieldPlan, item: Position, values: str, place: Place | None, path: str
+    ) -> list[str]:
+        """Returns the lines that complete the items of a list or tuple, as the list `c<index>`.
+
+        `place` is where the object is that has the list, None in a function for the list alone.
+        """
+        i = field.index
+        self.names[f"I{i}"], self.names[f"C{i}"] = item, item.by_type
+        index = f"len(c{i})"
+        path = f"({path}, {index}, None)"
+        lines = [
+            f"x{i} = C{i}[type(x{i})](run, x{i}, {path})",
+            f"if type(x{i}) is Job: x{i}.into = c{i}",
+        ]
+        blocks = 3 if place is None else place.blocks + 4
+        plans = self._inlined_plans(item, blocks)
+        if plans:
+            parameters, around = self._parameters(place or Place("v"))
+            parameters += ", i"
+            listed = "p" if place is None else _field_path(field, around)
+            self.lines.append(f"def t{i}({parameters}): return ({listed}, i, None)")
+            inner = replace(
+                place or Place("v"), source=f"x{i}", maker=f"t{i}", item=index, blocks=blocks
+            )
+            inner = replace(inner, indexes=(*inner.indexes, index))
+            path = inner.path
+            lines = self._object(i, item, plans, inner, lines)
+        if item.nullable:
+            return [
+                f"c{i} = []",
+                f"for x{i} in {values}:",
+                f" o{i} = len(O)",
+                " try:",
+                *_indented(lines, 2),
+                f"  if len(O) != o{i} and type(x{i}) is not Job: run.enclose(o{i}, {path})",
+                f" except Exception: x{i} = item_failed(run, I{i}, {path}, o{i})",
+                f" c{i}.append(x{i})",
+            ]
         return [
-            f"  if type(f{i}) is tuple or type(f{i}) is list: f{i} = l{i}(run, f{i}, q)",
-            f"  else: f{i} = value(run, P{i}, f{i}, q)",
+            f"c{i} = []",
+            f"n{i} = iter({values})",
+            "try:",
+            f" for x{i} in n{i}:",
+            *_indented(lines, 2),
+            f"  c{i}.append(x{i})",
+            f"except Exception: list_failed(run, I{i}, n{i}, {path})",
         ]
 
-    def _list_function(self, i: int, item: Position) -> None:
-        """Adds `l<index>(run, v, p)`: from a list or tuple `v` to its items, completed."""
-        self.names[f"I{i}"], self.names[f"C{i}"] = item, item.by_type
-        self.lines += [f"def l{i}(run, v, p):", " O = run.open", " c = []"]
-        if item.nullable:
-            self.lines += [
-                " for x in v:",
-                "  q = (p, len(c), None)",
-                "  m = len(O)",
-                "  try:",
-                f"   x = C{i}[type(x)](run, x, q)",
-                "   if len(O) != m and type(x) is not Job: run.enclose(m, q)",
-                f"  except Exception: x = item_failed(run, I{i}, q, m)",
-                "  c.append(x)",
-            ]
-        else:
-            self.lines += [
-                " n = iter(v)",
-                " try:",
-                f"  for x in n: c.append(C{i}[type(x)](run, x, (p, len(c), None)))",
-                f" except Exception: list_failed(run, I{i}, n, (p, len(c), None))",
-            ]
-        self.lines += [" if O: place_items(c)", " return c"]
+    def _parameters(self, place: Place) -> tuple[str, Place]:
+        """Returns the parameters of a function that makes paths, and the place in their terms."""
+        indexes = tuple(f"i{number}" for number in range(len(place.indexes)))
+        return ", ".join(("p", *indexes)), replace(place, base="p", indexes=indexes)
 
-    def _value(self, field: FieldPlan) -> str:
+    def _object(
+        self, i: int, position: Position, plans: list[ObjectPlan], place: Place, called: list[str]
+    ) -> list[str]:
+        """Returns the lines that complete an object: where it is for these plans, else `called`."""
+        self.names[f"A{i}"] = PlanByType(position)
+        lines = [f"k{i} = A{i}[type({place.source})]"]
+        word = "if"
+        for plan in plans:
+            lines.append(f"{word} k{i} == {plan.number}:")
+            lines += _indented(self._inlined(plan, place))
+            word = "elif"
+        return [*lines, "else:", *_indented(called)]
+
+    def _value(self, field: FieldPlan, place: Place, path: str) -> str:
         """Returns the expression of what the field's resolver returns."""
         i = field.index
         call = field.call
         if isinstance(call, Attribute):
-            return f"s.{call.name}"
+            return f"{place.source}.{call.name}"
         if isinstance(call, SourceItself):
-            return "s"
-        generic = f"P{i}.field.resolve(run, s, (p, {field.key!r}, {field.typename!r}))"
+            return place.source
+        generic = f"P{i}.field.resolve(run, {place.source}, {path})"
         if call is None:
             return generic
         self.names[f"R{i}"] = call.function
-        what = {"source": "s", "info": f"Info(run, P{i}.field, p)"}
+        what = {"source": place.source, "info": f"Info(run, P{i}.field, {place.path})"}
         given = [what[name] for name in call.positional]
         given += [f"{name}={what[source]}" for name, source in call.keywords.items()]
         if not call.takes_arguments:
             called = f"R{i}({', '.join(given)})"
+            if not call.is_place or place.source != "s":
+                return called
             # Only the path of a place in a list has no type.
-            place = "p[1] if p is not None and p[2] is None else "
-            return place + called if call.is_place else called
+            return f"p[1] if p is not None and p[2] is None else {called}"
         given.append("**a")
         arguments = f"(a := P{i}.field.arguments(run))"
         return f"R{i}({', '.join(given)}) if {arguments} is not None else {generic}"
+
+
+def _field_path(field: FieldPlan, place: Place) -> str:
+    return f"({place.path}, {field.key!r}, {field.typename!r})"
+
+
+def _is_index(field: FieldPlan, place: Place) -> bool:
+    """Tells whether a field is its object's index in the list that is written around it."""
+    call = field.call
+    return isinstance(call, DirectCall) and call.is_place and place.item is not None
+
+
+def _takes_path(field: FieldPlan, place: Place) -> bool:
+    """Tells whether completing a field takes the path of its object, even in the common way."""
+    known = field.name == "__typename" or _is_index(field, place) or answers_at_once(field)
+    return not known
+
+
+def _entries(plan: ObjectPlan) -> str:
+    """Returns the expression of an object's part of the response, from its fields' variables."""
+    entries: list[str] = []
+    for field in plan.fields:
+        value = repr(field.typename) if field.name == "__typename" else f"f{field.index}"
+        entries.append(f"{field.key!r}: {value}")
+    return f"{{{', '.join(entries)}}}"
+
+
+def _indented(lines: list[str], levels: int = 1) -> list[str]:
+    return [" " * levels + line for line in lines]
