@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import Engine, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.backends.protocol import Capabilities, Finding, Readiness, Scope, Support
 from app.backends.sql import check, load, transfer
-from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
+from app.backends.sql.async_connections import AsyncConnections
+from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.read import SqlReader
 from app.backends.sql.reads import Reads
 from app.backends.sql.tables import sessions
@@ -19,6 +19,8 @@ from app.model.errors import ScrollbackError, StoreUnavailable
 from app.model.identifiers import SessionId
 from app.model.records import Loaded, Record
 
+_ANY_SESSION = select(sessions.c.id).limit(1)
+
 
 class SqlBackend(SqlReader):
     """A store in an SQL database; satisfies `app.backends.protocol.Backend`."""
@@ -26,7 +28,7 @@ class SqlBackend(SqlReader):
     def __init__(
         self,
         dialect: Dialect,
-        reading: AsyncEngine,
+        reading: AsyncConnections,
         reads: Reads,
         writer: Writer,
         *,
@@ -68,11 +70,10 @@ class SqlBackend(SqlReader):
             return Readiness(ready=False, detail="the store is closed")
         try:
             self._writer.check()
-            async with self._reading.connect() as connection:
-                await connection.execute(select(sessions.c.id).limit(1))
+            await self._reads.fetch((_ANY_SESSION, {}))
         except StoreUnavailable as error:
             return Readiness(ready=False, detail=error.message)
-        except DATABASE_ERRORS:
+        except self._errors:
             return Readiness(ready=False, detail="the store does not answer")
         return Readiness(ready=True, detail="the store answers")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
+from app.backends.sql.async_connections import AsyncConnections
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.tables import damages, events, messages, sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _NAMED = 10
 """How many sessions a finding names."""
@@ -41,7 +45,7 @@ _RECOUNTS: dict[str, ColumnElement[object]] = {
 _DRIFTED = or_(*[sessions.c[name].is_distinct_from(value) for name, value in _RECOUNTS.items()])
 
 
-async def check(dialect: Dialect, engine: AsyncEngine) -> AsyncIterator[Finding]:
+async def check(dialect: Dialect, engine: AsyncConnections) -> AsyncIterator[Finding]:
     """Yields what is to be said of the store; see `Backend.check`."""
     try:
         async with engine.connect() as connection:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.replacement import (
@@ -48,6 +47,9 @@ from app.model.records import Damage, Deletion, IdempotencyRecord, Loaded, Recor
 from app.model.refusals import record_misplaced, session_not_whole
 from app.model.session import Agent, Profile, Session, User
 from app.model.wholeness import SessionTally
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CHUNK = 500
 """How many rows are written at once."""

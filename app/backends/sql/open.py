@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from app.backends.mounts import is_full, require_local, require_writable
 from app.backends.protocol import Migrated
 from app.backends.sql import migrations
+from app.backends.sql.async_connections import DeferredConnections
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.gate import WriterGate
 from app.backends.sql.dialects.sqlite import APPLICATION_ID, SqliteDialect
 from app.backends.sql.dialects.sqlite_engines import (
     connect_reader,
+    create_async_reader,
+    create_async_writer,
     create_committer,
     create_reader,
-    create_writer,
 )
 from app.backends.sql.dialects.sqlite_reads import SqliteReads
 from app.backends.sql.single_writer import SingleWriter
@@ -37,22 +40,23 @@ async def open_sqlite(
     """
     _check_path(path, migrate=migrate)
     require_local(path, single_process=single_process)
-    reader, writer = create_reader(path), create_writer(path)
+    reader, async_reader = create_reader(path), create_async_reader(path)
+    async_writer = create_async_writer(path)
+    writing = DeferredConnections(async_writer)
     gate = WriterGate(path.with_name(path.name + ".gate"))
     try:
         if single_process:
             gate.keep_alone(path.with_name(path.name + ".alone"))
         before = None
         if _holds_something(path):
-            async with reader.connect() as connection:
-                before = await connection.run_sync(_version, path)
+            before = await asyncio.to_thread(_look, reader, path)
         if before != migrations.HEAD:
             _require_permission(path, before, migrate=migrate)
-            async with gate.hold(), writer.begin() as connection:
+            async with gate.hold(), writing.begin() as connection:
                 before = await connection.run_sync(_migrate, path)
     except BaseException as error:
-        await reader.dispose()
-        await writer.dispose()
+        await asyncio.to_thread(reader.dispose)
+        await writing.dispose()
         gate.close()
         if isinstance(error, DBAPIError):
             raise _unusable(path, error) from error
@@ -63,10 +67,10 @@ async def open_sqlite(
     dialect, committer = SqliteDialect(), create_committer(path)
     backend = SqlBackend(
         dialect,
-        reader,
-        SqliteReads(reader.sync_engine, partial(connect_reader, path)),
-        SingleWriter(dialect, committer, writer, gate),
-        engines=(reader.sync_engine, writer.sync_engine, committer),
+        DeferredConnections(async_reader),
+        SqliteReads(reader, partial(connect_reader, path)),
+        SingleWriter(dialect, committer, writing, gate),
+        engines=(async_reader, async_writer, committer, reader),
     )
     return backend, Migrated(before, migrations.HEAD)
 
@@ -93,6 +97,11 @@ def _require_permission(path: Path, before: str | None, *, migrate: bool) -> Non
             f"the store {path} is of version {before or 'none'}, this program writes "
             f"{migrations.HEAD}: run `scrollback migrate`"
         )
+
+
+def _look(reader: Engine, path: Path) -> str | None:
+    with reader.connect() as connection:
+        return _version(connection, path)
 
 
 def _version(connection: Connection, path: Path) -> str | None:

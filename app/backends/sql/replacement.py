@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
@@ -26,6 +25,9 @@ from app.backends.sql.tables import deletions, events, idempotency_keys, message
 from app.model.identifiers import Revision, SessionId
 from app.model.records import Deletion, IdempotencyRecord
 from app.model.session import Session
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CHUNK = 500
 """How many events of the log are read at once."""

@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
+from app.backends.sql.async_connections import AsyncConnections
 from app.backends.sql.dialects.dialect import Dialect, Failure
 from app.backends.sql.dialects.gate import WriterGate
 from app.backends.sql.group import carry_out_group
@@ -27,6 +27,9 @@ from app.backends.sql.together import Outcome, Work
 from app.backends.sql.writer import GROUP_SIZE, TRIES, Job, answer, fail, next_group, work_of
 from app.model.changes import Commit
 from app.model.errors import StoreUnavailable, UnknownOutcome
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class SingleWriter:
     """Writes behind a gate that one process at a time holds; satisfies `Writer`."""
 
     def __init__(
-        self, dialect: Dialect, committing: Engine, writing: AsyncEngine, gate: WriterGate
+        self, dialect: Dialect, committing: Engine, writing: AsyncConnections, gate: WriterGate
     ) -> None:
         """`committing` is used from the writer's own thread, `writing` for long transactions."""
         self._dialect = dialect

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
+from app.backends.sql.async_connections import AsyncConnections
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect
 from app.backends.sql.rows import (
     SESSION_COLUMNS,
@@ -34,12 +34,15 @@ from app.model.identifiers import SessionId
 from app.model.records import Damage, Record
 from app.model.session import Agent, Profile, User
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 _CHUNK = 500
 """How many rows are read at once."""
 
 
 async def export(
-    dialect: Dialect, engine: AsyncEngine, scope: Scope, *, after: SessionId | None
+    dialect: Dialect, engine: AsyncConnections, scope: Scope, *, after: SessionId | None
 ) -> AsyncIterator[Record]:
     """Yields every record in scope; see `Transfer.export`. Raises `StoreUnavailable`."""
     try:

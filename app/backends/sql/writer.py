@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Protocol
 
 from app.backends.protocol import Scope
 from app.backends.sql.together import Outcome, Work
 from app.model.changes import Commit
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 GROUP_SIZE = 64
 """How many commits share one transaction, unless a single call brings more."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 from sqlalchemy import (
@@ -27,13 +27,15 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding
 from app.backends.sql.search_index import SearchIndex
 from app.backends.sql.tables import sessions
 from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
 from app.model.paging import Take
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import (
@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import (
@@ -45,6 +44,9 @@ from app.backends.sql.rows import (
     SESSION_COLUMNS,
 )
 from app.model.paging import Take
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 APPLICATION_ID = 0x53434231
 """Marks a database file as ours (`PRAGMA application_id`): the letters SCB1."""

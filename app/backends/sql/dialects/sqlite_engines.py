@@ -1,4 +1,4 @@
-"""SQLite's engines: one that reads, one for long writes, one for the committing thread."""
+"""SQLite's engines: for reading and committing in threads, and for what takes its time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _READERS = 4
 _CHECKPOINT_PAGES = 4_000
@@ -16,9 +15,25 @@ _CHECKPOINT_PAGES = 4_000
 end of an index, is then copied to the database once."""
 
 
-def create_reader(path: Path) -> AsyncEngine:
-    """Returns an engine whose statements each see one consistent state and write nothing."""
-    engine = create_async_engine(
+def create_reader(path: Path) -> Engine:
+    """Returns an engine with a connection that writes nothing, for any thread."""
+    engine = create_engine(
+        _existing("sqlite+pysqlite", path),
+        hide_parameters=True,
+        pool_size=1,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        connect_args={"check_same_thread": False},
+    )
+    _on_connect(engine, writing=False)
+    return engine
+
+
+def create_async_reader(path: Path) -> Engine:
+    """Returns an engine for `AsyncEngine`; each statement sees one state and writes nothing."""
+    engine = create_engine(
         _existing("sqlite+aiosqlite", path),
         hide_parameters=True,
         pool_size=_READERS,
@@ -29,20 +44,20 @@ def create_reader(path: Path) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
-    _on_connect(engine.sync_engine, writing=False)
+    _on_connect(engine, writing=False)
     return engine
 
 
-def create_writer(path: Path) -> AsyncEngine:
-    """Returns an engine with a connection for long writes that wait for their source."""
-    engine = create_async_engine(
+def create_async_writer(path: Path) -> Engine:
+    """Returns an engine for `AsyncEngine`, for long writes that wait for their source."""
+    engine = create_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         hide_parameters=True,
         pool_size=1,
         max_overflow=0,
     )
-    _on_connect(engine.sync_engine, writing=True)
-    _begin_immediately(engine.sync_engine)
+    _on_connect(engine, writing=True)
+    _begin_immediately(engine)
     return engine
 
 

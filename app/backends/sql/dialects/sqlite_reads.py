@@ -32,7 +32,10 @@ class SqliteReads:
     """Two threads that only read, one for what may take long; satisfies `Reads`."""
 
     def __init__(self, engine: Engine, connect: Connect) -> None:
-        """`connect` is called in each thread; listeners of `engine` learn of the statements."""
+        """`connect` is called in each thread; listeners of `engine` learn of the statements.
+
+        The engine is disposed of at the end.
+        """
         self._engine = engine
         self._statements = PreparedStatements(engine.dialect)
         self._short = _ReadingThread(connect)
@@ -49,6 +52,7 @@ class SqliteReads:
         """Answers what was asked for and ends the threads."""
         await self._short.close()
         await self._long.close()
+        await asyncio.to_thread(self._engine.dispose)
 
 
 class _ReadingThread:
