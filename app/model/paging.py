@@ -26,7 +26,7 @@ class Take(StrEnum):
     LAST = "last"
 
 
-class Window(Struct, Generic[BoundT], frozen=True):
+class Window(Struct, Generic[BoundT], frozen=True, cache_hash=True):
     """At most `limit` items strictly between `after` and `before`, taken from one end.
 
     Items are always answered in the order's own direction, whichever end they were taken from.
@@ -64,7 +64,7 @@ class SessionBound(NamedTuple):
     id: SessionId
 
 
-class SessionFilter(Struct, frozen=True):
+class SessionFilter(Struct, frozen=True, cache_hash=True):
     """Which sessions are meant; what is None does not matter.
 
     `title` is a part of the title, upper and lower case alike. `query` is what the title, in
@@ -84,7 +84,7 @@ class SessionFilter(Struct, frozen=True):
     query: SearchQuery | None = None
 
 
-class SessionPageRequest(Struct, frozen=True):
+class SessionPageRequest(Struct, frozen=True, cache_hash=True):
     """Asks for a page of sessions. The tie-breaking id runs in the order's own direction.
 
     `fields` names those of `Session` that will be looked at, None for all; a store may leave the
@@ -98,7 +98,7 @@ class SessionPageRequest(Struct, frozen=True):
     fields: frozenset[str] | None = None
 
 
-class MessagePageRequest(Struct, frozen=True):
+class MessagePageRequest(Struct, frozen=True, cache_hash=True):
     """Asks for a page of a session's messages, by ascending sequence.
 
     `fields` names those of `Message` that will be looked at, None for all; a store may leave the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -153,16 +153,42 @@ def fill(connection: Connection) -> None:
 
 
 def rows_read_by_postgresql(connection: Connection, statement: str, parameters: Any) -> int:
-    """Returns how many rows a statement takes from tables, by the planner's own account."""
+    """Returns how many rows a statement takes from tables, by the planner's own account.
+
+    A statement that only reads is planned as it is when it runs: once, and not for its values.
+    """
+    if not statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+    values = ", ".join(map(literal_of, parameters))
+    connection.exec_driver_sql(f"PREPARE explained AS {statement}")
     explained = connection.exec_driver_sql(
-        f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters
+        f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained{f'({values})' if values else ''}"
     ).scalar()
-    plans = json.loads(explained) if isinstance(explained, str) else explained
+    connection.exec_driver_sql("DEALLOCATE explained")
+    plans: Any = json.loads(explained) if isinstance(explained, str) else explained
     return sum(
         int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
         for node in nodes_of(plans[0]["Plan"])
         if "Relation Name" in node
     )
+
+
+def literal_of(value: object) -> str:
+    """Returns a parameter as it is written in PostgreSQL."""
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+        case list() | tuple():
+            return f"ARRAY[{', '.join(map(literal_of, value))}]::{array_type(value)}[]"
+        case _:
+            return str(value)
+
+
+def array_type(values: Collection[object]) -> str:
+    """Returns the type of an array's values."""
+    return "bigint" if values and isinstance(next(iter(values)), int) else "text"
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Integer,
     Select,
     bindparam,
     false,
@@ -65,6 +64,8 @@ class _Shape(NamedTuple):
     """What makes two requests different statements."""
 
     take: Take
+    size: int
+    """How many rows at most. Written into the statement: a planner must know that they are few."""
     after: bool
     before: bool
     order: SessionOrderField
@@ -106,6 +107,7 @@ def page_of_sessions(
     window, wanted = request.window, request.filter
     shape = _Shape(
         window.take,
+        window.limit + 1,
         window.after is not None,
         window.before is not None,
         request.order,
@@ -143,7 +145,7 @@ def takes_long(wanted: SessionFilter) -> bool:
 
 def _parameters(request: SessionPageRequest, scope: Scope) -> dict[str, Any]:
     window = request.window
-    parameters = {"size": window.limit + 1, **parameters_of(request.filter, scope)}
+    parameters = parameters_of(request.filter, scope)
     for name, bound in (("after", window.after), ("before", window.before)):
         if bound is not None:
             parameters[f"{name}_value"], parameters[f"{name}_id"] = bound
@@ -174,12 +176,12 @@ def _statement(dialect: Dialect, shape: _Shape) -> Select[Any]:
         alone = select(*nothing, *read).where(*conditions)
         return _by_index(
             dialect, alone.order_by(*_directed(place, descending=descending)), sessions, shape
-        ).limit(_size())
+        ).limit(literal_column(str(shape.size)))
     items = (
         select(*read, place[0].label("place"))
         .where(*conditions)
         .order_by(*_directed(place, descending=descending))
-        .limit(_size())
+        .limit(literal_column(str(shape.size)))
     )
     page = _by_index(dialect, items, sessions, shape).subquery("page")
     one = select(literal(1).label("one")).subquery("one")
@@ -202,10 +204,6 @@ def _columns(shape: _Shape) -> list[ColumnElement[Any]]:
         else literal_column(UNREAD.get(column.name, "NULL"), column.type).label(column.name)
         for column in SESSION_COLUMNS
     ]
-
-
-def _size() -> ColumnElement[int]:
-    return bindparam("size", type_=Integer)
 
 
 def _bound(shape: _Shape, name: str) -> SessionBound | None:

@@ -16,6 +16,11 @@ _OURS = ("prepared_statement_cache_size", "prepared_statement_name_func", "async
 """What SQLAlchemy keeps for itself of the arguments of a connection."""
 
 
+_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+"""Planning a page takes longer than reading it, and left to itself the server plans anew for each
+request wherever a plan for some values looks a little cheaper."""
+
+
 class PostgresqlReads:
     """A pool of asyncpg's connections, opened when it is first asked; satisfies `Reads`."""
 
@@ -26,6 +31,8 @@ class PostgresqlReads:
         _, given = engine.dialect.create_connect_args(url)
         self._arguments = {name: value for name, value in given.items() if name not in _OURS}
         self._arguments |= arguments
+        settings = {**arguments.get("server_settings", {}), **_SETTINGS}
+        self._arguments["server_settings"] = settings
         self._size = size
         self._opening = asyncio.Lock()
         self._pool: asyncpg.Pool | None = None
@@ -36,6 +43,8 @@ class PostgresqlReads:
         values = prepared.values(parameters)
         announce(self._engine, prepared.text, values)
         pool = self._pool or await self._open()
+        if long:
+            return await _fetch_by_values(pool, prepared.text, values)
         rows: Rows = await pool.fetch(prepared.text, *values)
         return rows
 
@@ -52,6 +61,14 @@ class PostgresqlReads:
                     min_size=0, max_size=self._size, reset=_leave, **self._arguments
                 )
             return self._pool
+
+
+async def _fetch_by_values(pool: asyncpg.Pool, text: str, values: tuple[Any, ...]) -> Rows:
+    """Fetches with a plan made for these values: how to search depends on what is searched for."""
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows: Rows = await connection.fetch(text, *values)
+        return rows
 
 
 async def _leave(_connection: object) -> None:
