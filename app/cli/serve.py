@@ -93,12 +93,13 @@ def _event_loop_run(settings: Settings, *, demo: bool) -> None:
 
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
-    from app.cli.demo import load_demo
     from app.config import shown_url
     from app.server.opening import open_server
     from app.server.run import serve
 
     if demo:
+        from app.cli.demo import load_demo
+
         await load_demo(settings.store)
     listening = False
 
