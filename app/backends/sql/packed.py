@@ -1,8 +1,8 @@
 """Pages as one JSON text, decoded to objects of the model in one step.
 
-sqlite3 gives up the interpreter's lock for every row that it steps to, and a thread that reads
-has to win it back each time from a busy event loop. A page that comes as one value is one step,
-and the decoder makes its messages without any Python in between.
+The decoder makes the messages of a page without any Python in between. And sqlite3 gives up the
+interpreter's lock for every row that it steps to, which a thread that reads has to win back each
+time from a busy event loop: a page that comes as one value is one step.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects.packed_messages import message_as_json
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
@@ -71,7 +72,7 @@ _BY_STATE = {
     "23505": Failure.CONTRADICTED,  # unique_violation
     "23503": Failure.CONTRADICTED,  # foreign_key_violation
 }
-_BY_CLASS = {"08": Failure.DISCONNECTED, "22": Failure.INVALID}
+_BY_CLASS = {"08": Failure.DISCONNECTED, "22": Failure.INVALID, "54": Failure.INVALID}
 """Of the codes of https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 
@@ -135,6 +136,17 @@ class PostgresqlDialect(ServerDialect):
         wanted: frozenset[str] | None,
     ) -> Bound:
         return _bound(_page_messages(take, limit, owner is not None, wanted), requests, 4, owner)
+
+    def packed_message_pages(
+        self,
+        take: Take,
+        limit: int,
+        requests: Sequence[tuple[str, int, int, int]],
+        owner: str | None,
+        wanted: frozenset[str] | None,
+    ) -> Bound | None:
+        statement = _packed_message_pages(take, limit, owner is not None, wanted)
+        return _bound(statement, requests, 4, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
@@ -294,11 +306,54 @@ def _get_messages(scoped: bool) -> TextClause:
 def _page_messages(
     take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
 ) -> TextClause:
-    direction = "DESC" if take is Take.LAST else "ASC"
-    return _statement(
+    return _of_pages(
         f"""
+        {_pages(scoped)}
+        SELECT r.number - 1, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
+        FROM page r LEFT JOIN LATERAL ({_items(take, limit)}) m ON true
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=256)
+def _packed_message_pages(
+    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
+    return _of_pages(
+        f"""
+        {_pages(scoped)}
+        SELECT convert_to('[' || string_agg(
+            '[' || (r.number - 1) || ',' || r.has_before::int || ',' || r.has_behind::int || ',['
+            || coalesce((
+                SELECT string_agg({message_as_json("m", "r.session", wanted, _quoted)}, ',')
+                FROM ({_items(take, limit)}) m
+            ), '') || ']]', ','
+        ) || ']', 'UTF8')
+        FROM page r
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+def _quoted(expression: str) -> str:
+    return f"coalesce(to_json({expression})::text, 'null')"
+
+
+def _items(take: Take, limit: int) -> str:
+    """Returns the query of the messages of the page `r`."""
+    direction = "DESC" if take is Take.LAST else "ASC"
+    return f"""
+        SELECT * FROM messages i WHERE i.session_id = r.session_id
+        AND i.sequence > greatest(r.after, r.low)
+        AND i.sequence < least(r.before, r.high + 1)
+        ORDER BY i.sequence {direction} LIMIT {limit + 1}"""  # noqa: S608 - nothing in it comes from a client
+
+
+def _pages(scoped: bool) -> str:
+    """Returns the table expression `page`: of each request its session and range."""
+    return f"""
         WITH request AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id, r.after, r.before,
+            SELECT r.number, s.id AS session_id, to_json(s.id)::text AS session,
+                   r.after, r.before,
                    CASE WHEN r.archive = 1 THEN s.archived_through ELSE 0 END AS low,
                    CASE WHEN r.archive = 2 THEN s.archived_through ELSE {NO_BOUND} END AS high
             FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
@@ -315,20 +370,11 @@ def _page_messages(
                        AND b.sequence > greatest(r.before - 1, r.low) AND b.sequence <= r.high
                    ) AS has_behind
             FROM request r
-        )
-        SELECT r.number - 1, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
-        FROM page r
-        LEFT JOIN LATERAL (
-            SELECT * FROM messages i WHERE i.session_id = r.session_id
-            AND i.sequence > greatest(r.after, r.low)
-            AND i.sequence < least(r.before, r.high + 1)
-            ORDER BY i.sequence {direction} LIMIT {limit + 1}) m ON true
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        BigInteger,
-        BigInteger,
-        BigInteger,
-    )
+        )"""  # noqa: S608 - nothing in it comes from a client
+
+
+def _of_pages(sql: str) -> TextClause:
+    return _statement(sql, Text, BigInteger, BigInteger, BigInteger)
 
 
 @lru_cache(maxsize=2)

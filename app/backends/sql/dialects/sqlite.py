@@ -34,7 +34,7 @@ from app.backends.sql.dialects.dialect import (
     columns,
     update_sessions_by_id,
 )
-from app.backends.sql.dialects.sqlite_packed import message_as_json
+from app.backends.sql.dialects.packed_messages import message_as_json
 from app.backends.sql.dialects.sqlite_search import SqliteSearchIndex
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.rows import (
@@ -269,13 +269,17 @@ def _packed_message_pages(
         {_pages(take, limit, scoped)}
         SELECT CAST('[' || group_concat(
             '[' || r.number || ',' || r.has_before || ',' || r.has_behind || ',[' || coalesce((
-                SELECT group_concat({message_as_json("m", "r.session", wanted)})
+                SELECT group_concat({message_as_json("m", "r.session", wanted, _quoted)})
                 FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
             ), '') || ']]'
         ) || ']' AS BLOB)
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
+
+
+def _quoted(expression: str) -> str:
+    return f"json_quote({expression})"
 
 
 # A page is a range of the primary key, and its far end the place of one message: looked up

@@ -1,6 +1,8 @@
-"""Writing a row of messages as JSON text in SQLite."""
+"""Writing a row of messages as JSON text in the database."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from app.backends.sql.dialects.dialect import UNREAD
 from app.backends.sql.rows import MESSAGE_COLUMNS
@@ -11,11 +13,14 @@ _PLAIN = frozenset({"role", "status", "created_at"})
 """Texts that need no escaping: they come from fixed sets and formats."""
 
 
-def message_as_json(alias: str, session: str, wanted: frozenset[str] | None) -> str:
+def message_as_json(
+    alias: str, session: str, wanted: frozenset[str] | None, quote: Callable[[str], str]
+) -> str:
     """Returns the expression of a message as the JSON array that `Message` is decoded from.
 
-    `session` is the expression of the session's id in JSON. What is not `wanted` (None: all is)
-    is a constant and is not read. Stored JSON goes in as it is.
+    `session` is the expression of the session's id in JSON, and `quote` returns the expression of
+    any text, or null, in JSON. What is not `wanted` (None: all is) is a constant and is not read.
+    Stored JSON goes in as it is.
     """
     pieces: list[str] = []
     for column in MESSAGE_COLUMNS:
@@ -27,17 +32,15 @@ def message_as_json(alias: str, session: str, wanted: frozenset[str] | None) -> 
         elif wanted is not None and name not in wanted:
             pieces.append(_constant(name))
         elif name == "sender_name":
-            pieces.append(_sender(alias))
-        elif name == "sequence":
-            pieces.append(f"{alias}.sequence")
-        elif name in _JSON:
+            pieces.append(_sender(alias, quote))
+        elif name == "sequence" or name in _JSON:
             pieces.append(f"{alias}.{name}")
         elif name == "usage":
             pieces.append(f"coalesce({alias}.usage, 'null')")
         elif name in _PLAIN:
             pieces.append(f"""'"' || {alias}.{name} || '"'""")
         else:
-            pieces.append(f"json_quote({alias}.{name})")
+            pieces.append(quote(f"{alias}.{name}"))
     array = " || ',' || ".join(pieces)
     return f"'[' || {array} || ']'".replace("' || '", "")
 
@@ -49,7 +52,7 @@ def _constant(name: str) -> str:
     return unread if name in _JSON else f"""'"' || {unread} || '"'"""
 
 
-def _sender(alias: str) -> str:
+def _sender(alias: str, quote: Callable[[str], str]) -> str:
     given = f"coalesce({', '.join(f'{alias}.{name}' for name in _SENDER)})"
-    quoted = " || ',' || ".join(f"json_quote({alias}.{name})" for name in _SENDER)
-    return f"iif({given} IS NULL, 'null', '[' || {quoted} || ']')"
+    quoted = " || ',' || ".join(quote(f"{alias}.{name}") for name in _SENDER)
+    return f"CASE WHEN {given} IS NULL THEN 'null' ELSE '[' || {quoted} || ']' END"
