@@ -51,6 +51,7 @@ def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...
     return Sequence(int(place))
 
 
+@lru_cache(maxsize=4_096)
 def encode_session_cursor(bound: SessionBound, order: SessionOrderField, descending: bool) -> str:
     """Returns the cursor of a session in that order."""
     place = f"{bound.id}\x00{bound.value}".encode()

@@ -40,12 +40,13 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 IdT = TypeVar("IdT", SessionId, UserId, AgentId, ProfileId)
 
 
+# The same things are asked for again and again, and making an id costs several times its look-up.
+@lru_cache(maxsize=4_096)
 def encode_session_id(session_id: SessionId) -> str:
     """Returns the id of a session."""
     return encode_opaque(f"S{session_id}".encode())
 
 
-# Newest pages are asked for again and again, and making an id costs several times its look-up.
 @lru_cache(maxsize=8_192)
 def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the id of a message."""
@@ -56,7 +57,12 @@ def encode_global_id(node: Identified) -> str:
     """Returns the id of a thing."""
     if isinstance(node, Message):
         return encode_message_id(node.session_id, node.sequence)
-    return encode_opaque((_LETTERS[type(node)] + node.id).encode())
+    return _encode_identity(_LETTERS[type(node)], node.id)
+
+
+@lru_cache(maxsize=1_024)
+def _encode_identity(letter: str, identity: str) -> str:
+    return encode_opaque(f"{letter}{identity}".encode())
 
 
 def decode_global_id(text: str, path: tuple[str, ...] = ("id",)) -> NodeId:

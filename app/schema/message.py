@@ -17,7 +17,8 @@ from app.schema.context import Info
 from app.schema.cursors import encode_message_cursor
 from app.schema.directory import Agent, User
 from app.schema.field import READS, field
-from app.schema.node import Node
+from app.schema.global_id import encode_message_id
+from app.schema.node import NODE_ID, Node
 from app.schema.part import MessagePart
 from app.schema.scalars import JSON
 
@@ -55,6 +56,12 @@ class Sender:
 @strawberry.type(description="Something that was said in a session.")
 class Message(Node):
     """A message of the model."""
+
+    @field(graphql_type=strawberry.ID, description=NODE_ID, reads=())
+    @staticmethod
+    def id(message: strawberry.Parent[messages.Message]) -> str:
+        """Returns the global id."""
+        return encode_message_id(message.session_id, message.sequence)
 
     sequence: int = strawberry.field(
         description=(

@@ -7,23 +7,19 @@ from typing import Any
 import strawberry
 
 from app.schema.field import field
-from app.schema.global_id import Identified, encode_global_id
+from app.schema.global_id import encode_global_id
+
+NODE_ID = "The thing's id: opaque, safe in a URL, and always the same text for the same thing."
 
 
 @strawberry.interface(description="A thing with an id of its own, which `node` fetches again.")
 class Node:
     """The `Node` interface. The objects behind it are the model's own."""
 
-    @field(
-        graphql_type=strawberry.ID,
-        description=(
-            "The thing's id: opaque, safe in a URL, and always the same text for the same thing."
-        ),
-        reads=(),
-    )
+    @field(graphql_type=strawberry.ID, description=NODE_ID, reads=())
     @staticmethod
-    def id(node: strawberry.Parent[Identified]) -> str:
-        """Returns the global id."""
+    def id(node: strawberry.Parent[Any]) -> str:
+        """Returns the global id. A type that knows its object better overrides this."""
         return encode_global_id(node)
 
     @classmethod

@@ -20,9 +20,10 @@ from app.schema.context import Info
 from app.schema.cursors import encode_event_cursor
 from app.schema.directory import Agent, Profile, User
 from app.schema.field import field
+from app.schema.global_id import encode_session_id
 from app.schema.message import Message, MessageConnection
 from app.schema.message_pages import load_messages, load_messages_around
-from app.schema.node import Node
+from app.schema.node import NODE_ID, Node
 from app.schema.scalars import JSON
 
 First = Annotated[int | None, strawberry.argument(description=FIRST)]
@@ -40,6 +41,12 @@ async def _present(loading: Future[T | None] | None) -> T | None:
 @strawberry.type(description="A conversation.")
 class Session(Node):
     """A session of the model, with the counters that are kept in each change's transaction."""
+
+    @field(graphql_type=strawberry.ID, description=NODE_ID, reads=())
+    @staticmethod
+    def id(session: strawberry.Parent[model.Session]) -> str:
+        """Returns the global id."""
+        return encode_session_id(session.id)
 
     key: str = strawberry.field(
         description="The name that an application knows it by, unique for its owner."

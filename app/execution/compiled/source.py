@@ -24,6 +24,7 @@ from graphql import (
 )
 
 from app.execution.compiled.by_type import PlanByType
+from app.execution.compiled.expressions import expression_of
 from app.execution.compiled.inlining import answers_at_once, inlined_plans
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import (
@@ -273,6 +274,10 @@ class SourceWriter:
         generic = f"P{i}.field.resolve(run, {place.source}, {path})"
         if call is None:
             return generic
+        expression = expression_of(call.function) if _asks_object_alone(call) else None
+        if expression is not None:
+            self.names[f"G{i}"] = expression.globals
+            return expression.of(place.source, f"G{i}")
         self.names[f"R{i}"] = call.function
         what = {"source": place.source, "info": f"Info(run, P{i}.field, {place.path})"}
         given = [what[name] for name in call.positional]
@@ -290,6 +295,13 @@ class SourceWriter:
 
 def _field_path(field: FieldPlan, place: Place) -> str:
     return f"({place.path}, {field.key!r}, {field.typename!r})"
+
+
+def _asks_object_alone(call: DirectCall) -> bool:
+    """Tells whether a resolver is given its object and nothing else."""
+    return call.positional == ("source",) and not (
+        call.keywords or call.takes_arguments or call.is_async
+    )
 
 
 def _is_index(field: FieldPlan, place: Place) -> bool:
