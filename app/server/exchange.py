@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from app.server.negotiation import MediaType, negotiate
-from app.server.whole_response import whole_response
+from app.server.whole_response import HeaderFields, whole_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,13 @@ _IDS = Random(SystemRandom().getrandbits(256))  # noqa: S311
 """Ids of requests are told apart by chance and are no secret."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
-_BASE_HEADERS = {
-    "Server": "Scrollback",
-    "X-Content-Type-Options": "nosniff",
+_BASE_HEADERS: HeaderFields = (
+    ("Server", "Scrollback"),
+    ("X-Content-Type-Options", "nosniff"),
     # Answers hold private conversations, and a cache can't know who asks.
-    "Cache-Control": "no-store",
-    "Vary": "Accept, Origin",
-}
+    ("Cache-Control", "no-store"),
+    ("Vary", "Accept, Origin"),
+)
 
 
 @dataclass(slots=True)
@@ -37,16 +37,21 @@ class Exchange:
     """What is known of a request while it is answered.
 
     request_id: the client's own X-Request-Id where that is a plain token, else a new one.
-    headers: carried by every answer to this request, refusals included.
+    cors: the headers that let the page which asks read the answer.
     operation, kind, events: what ran, for the log; `events` counts the results of a stream.
     """
 
     request_id: str
-    headers: dict[str, str]
+    cors: HeaderFields = ()
     started: float = field(default_factory=time.perf_counter)
     operation: str | None = None
     kind: str | None = None
     events: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers carried by every answer to this request, refusals included."""
+        return dict((*_BASE_HEADERS, *self.cors, ("X-Request-Id", self.request_id)))
 
     def respond(
         self,
@@ -68,10 +73,11 @@ class Exchange:
         status: int = 200,
         media_type: MediaType = MediaType.JSON,
     ) -> web.StreamResponse:
-        """Returns JSON in UTF-8 as the answer to a GET or a POST."""
-        headers = self.headers
-        headers["Content-Type"] = _CONTENT_TYPES[media_type]
-        return whole_response(request, body, status, headers)
+        """Returns JSON in UTF-8 as the answer."""
+        alike = _JSON_HEADERS[media_type]
+        if self.cors:
+            alike = (*alike, *self.cors)
+        return whole_response(request, body, status, alike, (("X-Request-Id", self.request_id),))
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Returns a refusal, in the JSON type that the client likes best."""
@@ -90,13 +96,17 @@ _CONTENT_TYPES = {
     MediaType.JSON: "application/json; charset=utf-8",
     MediaType.RESPONSE_JSON: "application/graphql-response+json; charset=utf-8",
 }
+_JSON_HEADERS: dict[MediaType, HeaderFields] = {
+    media_type: (*_BASE_HEADERS, ("Content-Type", content_type))
+    for media_type, content_type in _CONTENT_TYPES.items()
+}
 
 
 def open_exchange(request: web.Request) -> Exchange:
     """Begins the exchange of a request; `request[EXCHANGE]` is it from here on."""
     given = request.headers.get("X-Request-Id")
     request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{_IDS.getrandbits(64):016x}"
-    exchange = Exchange(request_id, {**_BASE_HEADERS, "X-Request-Id": request_id})
+    exchange = Exchange(request_id)
     request[EXCHANGE] = exchange
     return exchange
 

@@ -46,7 +46,7 @@ class GraphQLEndpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers any method. Raises Refusal for whatever is not an operation to run."""
         exchange = request[EXCHANGE]
-        exchange.headers.update(self._origins.check_origin(request))
+        exchange.cors = self._origins.check_origin(request)
         if request.method == "POST":
             return await self._post(request, exchange)
         if request.method == "GET":

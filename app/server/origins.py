@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from app.server.parts import ServerOptions
+    from app.server.whole_response import HeaderFields
 
 LOOPBACK = "loopback"
 ANY = "*"
@@ -56,14 +57,14 @@ class OriginPolicy:
             " (allowed hosts) if it should be.",
         )
 
-    def check_origin(self, request: web.Request) -> dict[str, str]:
+    def check_origin(self, request: web.Request) -> HeaderFields:
         """Returns the CORS headers of the answer; refuses (403) pages that may not ask.
 
         No Origin header means no page of another site: nothing to check, nothing to add.
         """
         origin = request.headers.get("Origin")
         if origin is None:
-            return {}
+            return ()
         if not self._allows(origin, request.headers.get("Host", "")):
             raise Refusal(
                 403,
@@ -71,18 +72,14 @@ class OriginPolicy:
                 "Pages of this origin may not use this server. Allow the origin in the server's"
                 " configuration (allowed origins) if they should.",
             )
-        return (
-            {
-                "Access-Control-Allow-Origin": origin,
-                "Access-Control-Allow-Credentials": "true",
-                "Access-Control-Expose-Headers": "X-Request-Id, Retry-After",
-            }
-            if self._names(origin, request.headers.get("Host", ""))
-            else {
-                "Access-Control-Allow-Origin": ANY,
-                "Access-Control-Expose-Headers": "X-Request-Id, Retry-After",
-            }
-        )
+        exposed = ("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
+        if self._names(origin, request.headers.get("Host", "")):
+            return (
+                ("Access-Control-Allow-Origin", origin),
+                ("Access-Control-Allow-Credentials", "true"),
+                exposed,
+            )
+        return (("Access-Control-Allow-Origin", ANY), exposed)
 
     def preflight_headers(self, request: web.Request) -> dict[str, str]:
         """Returns what a preflight of an allowed origin is answered, beside its CORS headers."""

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aiohttp.abc import AbstractStreamWriter
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
+HeaderFields: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values of headers, in order."""
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def whole_response(
-    request: web.Request, body: bytes, status: int, headers: Mapping[str, str]
+    request: web.Request, body: bytes, status: int, alike: HeaderFields, own: HeaderFields
 ) -> web.StreamResponse:
-    """Returns the response to a GET or a POST with a body in bytes; the headers name its type."""
-    if request.version == HttpVersion11 and request.keep_alive:
-        return _WholeResponse(body, status, headers)
-    return web.Response(body=body, status=status, headers=headers)
+    """Returns the response with a body in bytes, whose type the headers name.
+
+    `alike` are headers that many responses have with the same values, `own` those of this one:
+    they are sent as they are, so nothing of them may come from outside unchecked. Raises
+    ValueError for a control character in one of `alike`.
+    """
+    if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
+        return web.Response(body=body, status=status, headers=(*alike, *own))
+    head = _common_head(status, alike)
+    for name, value in own:
+        head += f"{name}: {value}\r\n"
+    head += f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    # Header values are decoded like this by aiohttp, and may come back in an answer.
+    return _WholeResponse(head.encode("utf-8", "surrogateescape") + body, status)
+
+
+@lru_cache(maxsize=256)
+def _common_head(status: int, alike: HeaderFields) -> str:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in alike]
+    if any(_CONTROL_CHARACTERS.search(line) for line in lines):
+        raise ValueError("a header has a control character")
+    return "".join([f"{line}\r\n" for line in lines])
 
 
 class _WholeResponse(web.StreamResponse):
@@ -31,9 +53,9 @@ class _WholeResponse(web.StreamResponse):
     There nothing is left to decide on: no chunks, no compression, no `Connection` header.
     """
 
-    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
-        super().__init__(status=status, headers=headers)
-        self._bytes = body
+    def __init__(self, whole: bytes, status: int) -> None:
+        super().__init__(status=status)
+        self._whole = whole
 
     @property
     def keep_alive(self) -> bool:
@@ -42,11 +64,8 @@ class _WholeResponse(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Sends all of the response."""
-        body, headers, writer = self._bytes, self.headers, request.writer
-        headers["Content-Length"] = str(len(body))
-        headers["Date"] = rfc822_formatted_time()
-        await writer.write_headers(_STATUS_LINES[self.status], headers)
-        await writer.write_eof(body)
+        writer = request.writer
+        await writer.write_eof(self._whole)
         return writer
 
     async def write_eof(self, data: bytes = b"") -> None:

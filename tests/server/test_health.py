@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from app.server.parts import Readiness
 from tests.server.world import World
@@ -77,3 +78,18 @@ async def test_probes_take_no_other_method(http: ClientSession, url: str) -> Non
     async with http.post(url.replace("/graphql", "/readyz")) as response:
         assert response.status == 405
         assert response.headers["Allow"] == "GET, HEAD"
+
+
+async def test_head_is_answered_without_a_body(url: str) -> None:
+    address = URL(url)
+    head = f"HEAD /healthz HTTP/1.1\r\nHost: {address.authority}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        for _ in range(2):
+            writer.write(head.encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"Content-Length: 15\r\n" in answer
+    finally:
+        writer.close()
+        await writer.wait_closed()
