@@ -104,9 +104,14 @@ def json_line(logger: Any, level: str, fields: EventDict) -> bytes:
     """
     add_request_id(logger, level, fields)
     structlog.processors.add_log_level(logger, level, fields)
-    fields["timestamp"] = datetime.now(UTC)
     if "exc_info" in fields:
         fields = structlog.processors.format_exc_info(logger, level, fields)
+    return timed_line(fields)
+
+
+def timed_line(fields: EventDict) -> bytes:
+    """Renders a line that lacks nothing but its time."""
+    fields["timestamp"] = datetime.now(UTC)
     return orjson.dumps(fields, default=repr, option=orjson.OPT_UTC_Z)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.server.logging import json_line
+from app.server.logging import json_line, timed_line
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -47,7 +47,9 @@ class RequestLog:
             self._log.info("request", **fields)
             return
         fields["event"] = "request"
-        self._lines.info(json_line(self._lines, "info", fields))
+        fields["request_id"] = exchange.request_id
+        fields["level"] = "info"
+        self._lines.info(timed_line(fields))
 
 
 def milliseconds_since(started: float) -> float:
