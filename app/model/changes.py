@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from app.model.identifiers import (
     AgentId,
     Epoch,
@@ -84,8 +86,7 @@ class SetMetadata:
     metadata: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class AddMessages:
+class AddMessages(Struct, frozen=True):
     """Adds messages at the end, numbered in this order."""
 
     messages: tuple[NewMessage, ...]
@@ -190,8 +191,7 @@ class Commit:
     expected: Revision | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """A commit that is durable.
 
     `sequences` are the numbers of added messages; `affected` counts the messages that were

@@ -220,6 +220,9 @@ def _set_mark(
 
 def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
     """Applies one change to a draft. Raises the `ScrollbackError` that refuses it."""
+    if isinstance(change, AddMessages):
+        add_messages(draft, change.messages)
+        return
     session = draft.session
     match change:
         case RenameSession(title=title):
@@ -243,8 +246,6 @@ def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
             raise creation_not_first()
         case DeleteSession():
             raise deletion_not_alone()
-        case AddMessages(messages=added):
-            add_messages(draft, added)
         case CopyMessages():
             if not draft.is_new or session.last_sequence:
                 raise copy_into_used_session()

@@ -22,6 +22,8 @@ from app.model.paging import title_order
 from app.model.session import Session
 from app.model.timestamps import Timestamp
 
+_MESSAGE_ADDED = EventKind.MESSAGE_ADDED.value
+
 _MESSAGES = messages.c.session_id == bindparam("of")
 
 # Both walk the primary key from its end.
@@ -43,6 +45,24 @@ _COUNTS = select(
 
 class SessionDraft:
     """The state of one session inside the transaction of a commit."""
+
+    __slots__ = (
+        "_changed",
+        "_events",
+        "_messages",
+        "_named",
+        "_texts",
+        "_title",
+        "added",
+        "affected",
+        "archived_through",
+        "at",
+        "connection",
+        "dialect",
+        "first_sequence",
+        "is_new",
+        "session",
+    )
 
     def __init__(
         self,
@@ -66,7 +86,7 @@ class SessionDraft:
         self._messages: list[dict[str, Any]] = []
         self._texts: list[IndexedText] = []
         self._title = session.title
-        self._named: dict[Table, set[str]] = {users: set(), agents: set(), profiles: set()}
+        self._named: dict[Table, set[str]] = {}
 
     def go_on(self, at: Timestamp) -> None:
         """Starts on the next commit of the same session, at that time."""
@@ -124,27 +144,39 @@ class SessionDraft:
 
         `normal` is what of it is searched.
         """
-        sequence = Sequence(self.session.last_sequence + 1)
-        row["session_id"] = self.session.id
+        session = self.session
+        sequence = Sequence(session.last_sequence + 1)
+        revision = Revision(session.revision + 1)
+        created_at, preview = row["created_at"], row["preview"]
+        row["session_id"] = session.id
         row["sequence"] = sequence
         self._messages.append(row)
-        self._texts.append(IndexedText(self.session.id, sequence, row["created_at"], normal))
+        self._texts.append(IndexedText(session.id, sequence, created_at, normal))
         self.first_sequence = self.first_sequence or sequence
         self.added += 1
-        created_at = row["created_at"]
-        self.record(
-            EventKind.MESSAGE_ADDED,
-            sequence=sequence,
+        self.change(
+            revision=revision,
+            updated_at=self.at,
             last_sequence=sequence,
-            message_count=self.session.message_count + 1,
+            message_count=session.message_count + 1,
             last_message_at=created_at,
             last_activity_at=created_at,
-            preview=self.session.preview if row["preview"] is None else row["preview"],
+            preview=session.preview if preview is None else preview,
+        )
+        self._events.append(
+            {
+                "session_id": session.id,
+                "revision": revision,
+                "kind": _MESSAGE_ADDED,
+                "at": self.at,
+                "sequence": sequence,
+                "data": None,
+            }
         )
 
     def name(self, table: Table, *ids: str | None) -> None:
         """Makes users, agents or profiles known, unless they are."""
-        self._named[table].update(one for one in ids if one is not None)
+        self._named.setdefault(table, set()).update([one for one in ids if one is not None])
 
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
@@ -194,7 +226,8 @@ def write_drafts(drafts: list[SessionDraft]) -> None:
         return
     dialect, connection = drafts[0].dialect, drafts[0].connection
     for table in (users, agents, profiles):
-        ids: set[str] = set().union(*(draft._named[table] for draft in drafts))
+        ids: set[str] = set()
+        ids.update(*[draft._named[table] for draft in drafts if table in draft._named])
         # In one order for everybody, so that no two writers wait for each other.
         dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
     dialect.insert(connection, messages, [row for draft in drafts for row in draft._messages])
@@ -202,8 +235,7 @@ def write_drafts(drafts: list[SessionDraft]) -> None:
     _index(dialect, connection, drafts)
     _update_sessions(dialect, connection, drafts)
     for draft in drafts:
-        draft._messages, draft._events, draft._changed = [], [], {}
-        draft._named = {users: set(), agents: set(), profiles: set()}
+        draft._messages, draft._events, draft._changed, draft._named = [], [], {}, {}
 
 
 def _index(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:

@@ -8,7 +8,8 @@ execution is the driver's own.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import ClauseElement
@@ -24,19 +25,26 @@ _MOST = 512
 class Prepared:
     """A statement's text, and how its parameters are put into the order of the text."""
 
-    __slots__ = ("_fixed", "_names", "text")
+    __slots__ = ("_fixed", "_pick", "text")
 
     def __init__(self, text: str, names: Sequence[str], fixed: Mapping[str, Any]) -> None:
         """`fixed` are the values that the statement brings along, by the names it gave them."""
         self.text = text
-        self._names = tuple(names)
+        self._pick = _picker(names)
         self._fixed = {name: value for name, value in fixed.items() if value is not None}
 
     def values(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         """Returns the values in the order of the text. KeyError where one is missing."""
         if self._fixed:
             given = {**self._fixed, **given}
-        return tuple([given[name] for name in self._names])
+        return self._pick(given)
+
+
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Returns what puts the values of a mapping into the order of some names."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: tuple([given[name] for name in names])
 
 
 class PreparedStatements:

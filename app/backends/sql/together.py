@@ -94,16 +94,17 @@ class _Locked:
         if scope.owner not in self.owners:
             return False
         draft, attempt = self.draft, commit.idempotency
-        try:
-            record = used.get((commit.session_id, attempt.key)) if attempt is not None else None
-            if record is not None:
-                session: Session = draft.session
-                self.outcomes.append(answer_again(record, commit, session, session.epoch))
+        if attempt is not None or commit.expected is not None:
+            try:
+                record = used.get((commit.session_id, attempt.key)) if attempt is not None else None
+                if record is not None:
+                    session: Session = draft.session
+                    self.outcomes.append(answer_again(record, commit, session, session.epoch))
+                    return True
+                require_revision(draft.session, commit.expected)
+            except Conflict as conflict:
+                self.outcomes.append(conflict)
                 return True
-            require_revision(draft.session, commit.expected)
-        except Conflict as conflict:
-            self.outcomes.append(conflict)
-            return True
         draft.go_on(commit.at)
         try:
             for change in commit.changes:

@@ -71,11 +71,14 @@ _REMOVE_ENTRIES = text("DELETE FROM search_entries WHERE id = :id")
 _REMOVE_TOKENS = text(
     "INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', :id, :tokens)"
 )
+# What is said now is newer than all that is there: then one look does for all spans.
 _TAKEN = text(
     """
     SELECT r.value ->> 0, (SELECT max(e.id) FROM search_entries e
                            WHERE e.id >= r.value ->> 0 AND e.id < (r.value ->> 0) + (r.value ->> 1))
-    FROM json_each(:spans) r
+    FROM json_each(
+        iif(EXISTS (SELECT 1 FROM search_entries WHERE id >= :lowest), :spans, '[]')
+    ) r
     """
 )
 _TAKEN_FROM = text("SELECT id FROM search_entries WHERE id >= :start AND id < :end ORDER BY id")
@@ -137,13 +140,11 @@ class SqliteSearchIndex(SearchIndex):
         for row in rows:
             alike.setdefault(row["start"], []).append(row)
         sizes = {start: _MICROSECOND + 2 * len(same) for start, same in alike.items()}
-        spans = orjson.dumps(list(sizes.items())).decode()
-        found = self._writes.fetch(connection, (_TAKEN, {"spans": spans}))
-        taken: dict[int, int | None] = dict(map(tuple, found))
+        taken = self._taken(connection, sizes)
         given: set[int] = set()
         highest = -1
         for start in sorted(alike):
-            same, last = alike[start], taken[start]
+            same, last = alike[start], taken.get(start)
             first = max(start if last is None else last + 1, highest + 1)
             numbers: Iterable[int] = range(first, first + len(same))
             if first + len(same) > start + sizes[start]:
@@ -154,6 +155,12 @@ class SqliteSearchIndex(SearchIndex):
                 highest = max(highest, number)
         if len(given) < len(rows):
             raise InvalidInput("the store has too many messages of this second")
+
+    def _taken(self, connection: Connection, sizes: dict[int, int]) -> dict[int, int | None]:
+        """Returns the highest number that is taken in each span, by the span's start."""
+        spans = orjson.dumps(list(sizes.items())).decode()
+        bounds = {"spans": spans, "lowest": min(sizes)}
+        return dict(map(tuple, self._writes.fetch(connection, (_TAKEN, bounds))))
 
     def remove(
         self, connection: Connection, session_id: str, first: int, last: int | None = None

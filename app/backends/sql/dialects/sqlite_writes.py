@@ -25,8 +25,7 @@ class SqliteWrites:
     """The statements of one store's commits. Used from one thread."""
 
     def __init__(self) -> None:
-        # Rows are dictionaries, and the driver looks their values up itself.
-        self._statements = PreparedStatements(sqlite.dialect(paramstyle="named"))
+        self._statements = PreparedStatements(sqlite.dialect())
         self._last: tuple[Connection, sqlite3.Connection | None] | None = None
 
     def fetch(self, connection: Connection, query: Bound) -> list[Sequence[Any]]:
@@ -35,10 +34,11 @@ class SqliteWrites:
         driver = self._begun(connection)
         if driver is None:
             return list(connection.execute(statement, parameters))
-        text = self._statements.get(statement).text
-        announce(connection.engine, text, parameters)
+        prepared = self._statements.get(statement)
+        text, values = prepared.text, prepared.values(parameters)
+        announce(connection.engine, text, values)
         try:
-            return driver.execute(text, parameters).fetchall()
+            return driver.execute(text, values).fetchall()
         except sqlite3.Error as error:
             raise _raised(text, error) from error
 
@@ -61,10 +61,12 @@ class SqliteWrites:
         if driver is None:
             connection.execute(statement, rows)
             return
-        text = self._statements.get(statement).text
-        announce(connection.engine, text, rows[0])
+        prepared = self._statements.get(statement)
+        text = prepared.text
+        announce(connection.engine, text, prepared.values(rows[0]))
         try:
-            driver.executemany(text, rows)
+            # By position: by name the driver would make the names anew for every row.
+            driver.executemany(text, map(prepared.values, rows))
         except sqlite3.Error as error:
             raise _raised(text, error) from error
 
