@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.backends.sql.dialects.postgresql_connections import Connections
 from app.backends.sql.prepared import PreparedStatements, Query
 from app.backends.sql.reads import Rows, announce
 
@@ -16,13 +16,16 @@ _OURS = ("prepared_statement_cache_size", "prepared_statement_name_func", "async
 """What SQLAlchemy keeps for itself of the arguments of a connection."""
 
 
+_ENDS = ("08", "57P")
+"""States of a connection that is no more, or whose server stops."""
+
 _SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 """Planning a page takes longer than reading it, and left to itself the server plans anew for each
 request wherever a plan for some values looks a little cheaper."""
 
 
 class PostgresqlReads:
-    """A pool of asyncpg's connections, opened when it is first asked; satisfies `Reads`."""
+    """Connections of asyncpg, opened when they are first needed; satisfies `Reads`."""
 
     def __init__(self, engine: AsyncEngine, url: URL, arguments: dict[str, Any], size: int) -> None:
         """`url` and `arguments` are those of the engine, whose listeners learn of statements."""
@@ -33,43 +36,50 @@ class PostgresqlReads:
         self._arguments |= arguments
         settings = {**arguments.get("server_settings", {}), **_SETTINGS}
         self._arguments["server_settings"] = settings
-        self._size = size
-        self._opening = asyncio.Lock()
-        self._pool: asyncpg.Pool | None = None
+        self._connections = Connections(self._connect, size)
 
     async def fetch(self, query: Query, *, long: bool = False) -> Rows:
         statement, parameters = query
         prepared = self._statements.get(statement)
         values = prepared.values(parameters)
         announce(self._engine, prepared.text, values)
-        pool = self._pool or await self._open()
-        if long:
-            return await _fetch_by_values(pool, prepared.text, values)
-        rows: Rows = await pool.fetch(prepared.text, *values)
+        connections = self._connections
+        connection = await connections.take()
+        try:
+            rows: Rows = (
+                await _fetch_by_values(connection, prepared.text, values)
+                if long
+                else await connection.fetch(prepared.text, *values)
+            )
+        except BaseException as error:
+            self._take_back(connection, error)
+            raise
+        connections.give(connection)
         return rows
+
+    def _take_back(self, connection: asyncpg.Connection, error: BaseException) -> None:
+        """Takes back a connection whose statement failed."""
+        state = getattr(error, "sqlstate", None)
+        if state is not None and not state.startswith(_ENDS):
+            self._connections.give(connection)
+            return
+        self._connections.discard(connection)
+        if isinstance(error, Exception):
+            self._connections.forget_idle()
 
     async def close(self) -> None:
         """Waits for what is being read and closes the connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        await self._connections.close()
 
-    async def _open(self) -> asyncpg.Pool:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    min_size=0, max_size=self._size, reset=_leave, **self._arguments
-                )
-            return self._pool
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(**self._arguments)
 
 
-async def _fetch_by_values(pool: asyncpg.Pool, text: str, values: tuple[Any, ...]) -> Rows:
+async def _fetch_by_values(
+    connection: asyncpg.Connection, text: str, values: tuple[Any, ...]
+) -> Rows:
     """Fetches with a plan made for these values: how to search depends on what is searched for."""
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
+    async with connection.transaction(readonly=True):
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         rows: Rows = await connection.fetch(text, *values)
         return rows
-
-
-async def _leave(_connection: object) -> None:
-    """Leaves a connection as it is: nothing that reads here sets or locks anything."""
