@@ -9,13 +9,68 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task, get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 LoadKeys: TypeAlias = Callable[[list[K]], Awaitable[Mapping[K, V | Exception]]]
 """Answers many keys at once, each with a value or with the exception that it alone failed with."""
+
+
+class BatchFuture(Future[V]):
+    """The future of one key. Whoever waits for many of a batch may wait for the batch instead."""
+
+    __slots__ = ("batch",)
+
+    batch: Batch
+
+
+class Batch:
+    """Keys that are loaded together. Closed, it takes no more of them."""
+
+    __slots__ = ("_callbacks", "_task", "closed", "ended", "futures")
+
+    def __init__(self) -> None:
+        self.futures: dict[Any, BatchFuture[Any]] = {}
+        self.closed = False
+        self.ended = False
+        """All keys are answered; only where the loading itself was cancelled, some are not."""
+        self._callbacks: list[Callable[[Batch], None]] = []
+        self._task: Task[None] | None = None
+
+    def add_done_callback(self, callback: Callable[[Batch], None]) -> None:
+        """Calls back once, in the turn of the event loop in which the futures' callbacks are."""
+        self._callbacks.append(callback)
+
+    def begin(self, task: Task[None]) -> None:
+        """Takes the task that loads the keys."""
+        self._task = task
+        task.add_done_callback(self._end)
+        self._watch()
+
+    def _end(self, _task: Task[None]) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        self._task = None
+        self.ended = True
+        # Futures and batch hold each other until here.
+        self.futures = {}
+        for callback in callbacks:
+            callback(self)
+
+    def _watch(self) -> None:
+        """Ends the loading once everybody has given up. One future is watched at a time."""
+        for future in self.futures.values():
+            if not future.cancelled():
+                future.add_done_callback(self._look_again)
+                return
+        if self._task is not None:
+            self.closed = True
+            self._task.cancel()
+
+    def _look_again(self, future: Future[Any]) -> None:
+        if future.cancelled():
+            self._watch()
 
 
 class BatchLoader(Generic[K, V]):
@@ -27,7 +82,7 @@ class BatchLoader(Generic[K, V]):
         self._load = load
         self._loop: AbstractEventLoop | None = None
         self._futures: dict[K, Future[V | None]] = {}
-        self._batch: _Batch[K, V] | None = None
+        self._batch: Batch | None = None
 
     def load(self, key: K) -> Future[V | None]:
         """Returns the future of a key's value. What a whole batch fails with, each key does."""
@@ -37,15 +92,15 @@ class BatchLoader(Generic[K, V]):
         loop = self._loop
         if loop is None:
             loop = self._loop = get_running_loop()
-        future: Future[V | None] = loop.create_future()
-        self._futures[key] = future
         batch = self._batch
         if batch is None or batch.closed:
-            batch = self._batch = _Batch()
+            batch = self._batch = Batch()
             # Two turns pass before the keys are taken: one until this is called, one until its
             # task begins. Resolvers that are a turn behind their siblings still join.
             loop.call_soon(self._begin, batch, loop)
-        batch.futures[key] = future
+        future: BatchFuture[V | None] = BatchFuture(loop=loop)
+        future.batch = batch
+        self._futures[key] = batch.futures[key] = future
         return future
 
     def prime(self, key: K, value: V) -> None:
@@ -55,11 +110,10 @@ class BatchLoader(Generic[K, V]):
             future.set_result(value)
             self._futures[key] = future
 
-    def _begin(self, batch: _Batch[K, V], loop: AbstractEventLoop) -> None:
-        batch.task = loop.create_task(self._answer(batch))
-        batch.watch()
+    def _begin(self, batch: Batch, loop: AbstractEventLoop) -> None:
+        batch.begin(loop.create_task(self._answer(batch)))
 
-    async def _answer(self, batch: _Batch[K, V]) -> None:
+    async def _answer(self, batch: Batch) -> None:
         batch.closed = True
         futures = batch.futures
         try:
@@ -76,30 +130,3 @@ class BatchLoader(Generic[K, V]):
             for future in futures.values():
                 if not future.done():
                     future.set_exception(error)
-        finally:
-            batch.task = None
-
-
-class _Batch(Generic[K, V]):
-    """Keys that are loaded together. Closed, it takes no more of them."""
-
-    __slots__ = ("closed", "futures", "task")
-
-    def __init__(self) -> None:
-        self.futures: dict[K, Future[V | None]] = {}
-        self.task: Task[None] | None = None
-        self.closed = False
-
-    def watch(self) -> None:
-        """Ends the loading once everybody has given up. One future is watched at a time."""
-        for future in self.futures.values():
-            if not future.cancelled():
-                future.add_done_callback(self._look_again)
-                return
-        if self.task is not None:
-            self.closed = True
-            self.task.cancel()
-
-    def _look_again(self, future: Future[V | None]) -> None:
-        if future.cancelled():
-            self.watch()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.execution.batch_loader import BatchLoader
+from app.execution.batch_loader import Batch, BatchFuture, BatchLoader
 
 BROKEN = ValueError("this key alone")
 
@@ -112,6 +112,25 @@ async def test_a_load_that_everybody_has_given_up_is_cancelled(shelf: Shelf) -> 
         future.cancel()
         await turns(2)
     assert shelf.ended == ["cancelled"]
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_who_waits_for_the_batch_is_called_once_when_all_its_keys_are_answered(
+    shelf: Shelf, given_up: bool
+) -> None:
+    futures = [shelf.loader.load(key) for key in (2, 13, 4)]
+    assert all(isinstance(future, BatchFuture) for future in futures)
+    (batch,) = {future.batch for future in futures if isinstance(future, BatchFuture)}
+    called: list[tuple[Batch, bool]] = []
+    batch.add_done_callback(lambda ended: called.append((ended, ended.ended)))
+    if given_up:
+        for future in futures:
+            future.cancel()
+    await asyncio.wait(futures)
+    await turns(3)
+    assert called == [(batch, True)]
+    assert all(future.done() for future in futures)
+    assert isinstance(futures[1].exception() if not given_up else BROKEN, ValueError)
 
 
 @pytest.mark.parametrize("turns_before", [0, 1, 2, 3])

@@ -47,7 +47,6 @@ SHARED: dict[str, Any] = {
     "item_failed": lists.item_failed,
     "list_failed": lists.list_failed,
     "place": values.place_jobs,
-    "place_items": lists.place_jobs,
     "value": values.complete_value,
 }
 

@@ -16,6 +16,8 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from app.execution.batch_loader import BatchFuture
+from app.execution.compiled.kinds import KINDS, PLAIN
 from app.execution.compiled.paths import LinkedPath
 from app.execution.running import AbandonedError
 
@@ -88,7 +90,7 @@ class Job:
         self.position = position
         self.source = source
         self.path = path
-        self.complete: Complete = position.complete if complete is None else complete
+        self.complete = complete
         self.into: Any = None
         self.up: Spot | None = None
         self.dead = False
@@ -98,6 +100,7 @@ class Job:
         self._fut_waiter: Future[Any] | None = None
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._context = copy_context()
+        run.unplaced += 1
         run.queue.append(self)
         run.open.append(self)
 
@@ -108,6 +111,9 @@ class Job:
         if isinstance(source, Future):
             if source.done():
                 self._context.run(self._enter, self._settle, source)
+            elif type(source) is BatchFuture and not source.batch.ended:
+                self._fut_waiter = source
+                self.run.wait_for(source.batch, self)
             else:
                 self._wait_for(source, self._settled)
             return
@@ -133,15 +139,29 @@ class Job:
             return
         self.stopped = True
         waiter = self._fut_waiter
-        if type(waiter) is not Future:
+        if type(waiter) is not Future and type(waiter) is not BatchFuture:
             self.cancel()
             return
         self._cancels += 1
         self._must_cancel = True
         self.run.leftovers.append(waiter)
-        wake = self._wake if self._coroutine is not None else self._settled
-        if waiter.remove_done_callback(wake):
-            self.loop.call_soon(wake, waiter, context=self._context)
+        if self._coroutine is None:
+            waiter.remove_done_callback(self._settled)
+            self.loop.call_soon(self._settled, waiter, context=self._context)
+        elif waiter.remove_done_callback(self._wake):
+            self.loop.call_soon(self._wake, waiter, context=self._context)
+
+    def settle(self) -> None:
+        """Goes on when the batch that it waits for has ended."""
+        source: Any = self.source
+        if self not in self.run.active:
+            return
+        if source.done():
+            self._fut_waiter = None
+            self._context.run(self._enter, self._settle, source)
+        else:
+            # Whoever loaded the batch was cancelled, and nobody else of those who wait for it.
+            self._wait_for(source, self._settled)
 
     def finish(self, value: Any) -> None:
         """Takes the value to its place in the response."""
@@ -150,17 +170,30 @@ class Job:
             run.dispose(value)
             return
         mark = len(run.open)
+        position = self.position
         try:
-            completed = self.complete(run, value, self.path)
+            if self.complete is not None:
+                completed = self.complete(run, value, self.path)
+            elif KINDS[type(value)] == PLAIN:
+                completed = position.by_type[type(value)](run, value, self.path)
+            else:
+                completed = position.complete(run, value, self.path)
         except Exception as error:  # noqa: BLE001 - becomes an error of this field
             run.drop(mark)
             self.fail(error)
             return
         if len(run.open) > mark:
-            if self.position.nullable:
+            if position.nullable:
                 run.enclose(mark, self.path)
             run.adopt(mark, self.up)
-        self._place(completed)
+        if type(completed) is Job:
+            completed.place(self.into)
+        self.into[self.path[1]] = completed
+
+    def place(self, into: Any) -> None:
+        """Takes the object or list of the response that the value belongs to, by the path's end."""
+        self.into = into
+        self.run.unplaced -= 1
 
     def fail(self, error: Exception) -> None:
         """Records an error, and null in the nearest place that may be null."""
@@ -169,14 +202,9 @@ class Job:
         located = self.position.field.locate(error, self.path)
         if self.position.nullable:
             self.run.errors.append(located)
-            self._place(None)
+            self.into[self.path[1]] = None
         else:
             self.run.nullify(self.up, located)
-
-    def _place(self, value: Any) -> None:
-        if isinstance(value, Job):
-            value.into = self.into
-        self.into[self.path[1]] = value
 
     # What asyncio asks of a task.
 

@@ -61,7 +61,7 @@ def _items(
                 except Exception as error:  # noqa: BLE001 - becomes an error of this item
                     place_failed(run, item, error, place)
             if type(result) is Job:
-                result.into = completed
+                result.place(completed)
             append(result)
             index += 1
     except Exception:
@@ -93,7 +93,7 @@ def _nullable_items(
                     place_failed(run, item, error, place, mark)
                     result = None
             if type(result) is Job:
-                result.into = completed
+                result.place(completed)
             append(result)
             index += 1
     except Exception:
@@ -150,7 +150,7 @@ async def _async_items(
                 run.drop(opened)
                 raise
             if type(result) is Job:
-                result.into = completed
+                result.place(completed)
             completed.append(result)
             jobs += run.open[opened:]
             queued += run.queue[begun:]
@@ -177,13 +177,6 @@ async def _close(iterator: AsyncIterator[Any]) -> None:
         # The list has failed already, for an earlier reason.
         with suppress(Exception):
             await close()
-
-
-def place_jobs(completed: list[Any]) -> None:
-    """Tells the jobs among the items of a list where they belong."""
-    for value in completed:
-        if type(value) is Job:
-            value.into = completed
 
 
 def item_failed(run: CompiledRun, item: Position, path: LinkedPath, mark: int) -> None:

@@ -25,7 +25,7 @@ from graphql import (
 
 from app.execution.compiled.by_type import PlanByType
 from app.execution.compiled.expressions import expression_of
-from app.execution.compiled.inlining import answers_at_once, inlined_plans
+from app.execution.compiled.inlining import answers_at_once, inlined_plans, is_mostly_awaited
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import (
     Attribute,
@@ -91,9 +91,12 @@ class SourceWriter:
         """Adds `b<number>(run, s, p)`: from the object `s` at the path `p` to its fields."""
         self._inlines = inlines
         place = Place("s", "p")
-        fields = self._fields(plan, place)
-        self.lines += [f"def b{plan.number}(run, s, p):", " O = run.open", *_indented(fields)]
-        self.lines += [f" d = {_entries(plan)}", " return place(d) if O else d"]
+        lines = [*self._fields(plan, place), *_assembled(plan, "d"), "return d"]
+        self._function(f"b{plan.number}(run, s, p)", lines)
+
+    def _function(self, signature: str, lines: list[str]) -> None:
+        opening = [" O = run.open"] if any("(O)" in line for line in lines) else []
+        self.lines += [f"def {signature}:", *opening, *_indented(lines)]
 
     def _fields(self, plan: ObjectPlan, place: Place) -> list[str]:
         """Returns the lines that leave each field's value in its variable."""
@@ -115,8 +118,7 @@ class SourceWriter:
         return [
             *lines,
             *self._fields(plan, place),
-            f"{place.source} = {_entries(plan)}",
-            f"if O: place({place.source})",
+            *_assembled(plan, place.source),
         ]
 
     def _field(self, field: FieldPlan, place: Place) -> list[str]:
@@ -188,7 +190,7 @@ class SourceWriter:
             items = self._items(field, position.item, f"f{i}", place, path)
             return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise]
         items = self._items(field, position.item, "v", None, "p")
-        self.lines += [f"def l{i}(run, v, p):", " O = run.open", *_indented(items), f" return c{i}"]
+        self._function(f"l{i}(run, v, p)", [*items, f"return c{i}"])
         return [f"{whether} f{i} = l{i}(run, f{i}, {path})", otherwise]
 
     def _inlined_plans(
@@ -209,7 +211,7 @@ class SourceWriter:
         path = f"({path}, {index}, None)"
         lines = [
             f"x{i} = C{i}[type(x{i})](run, x{i}, {path})",
-            f"if type(x{i}) is Job: x{i}.into = c{i}",
+            f"if type(x{i}) is Job: x{i}.place(c{i})",
         ]
         blocks = 3 if place is None else place.blocks + 4
         plans = self._inlined_plans(item, blocks)
@@ -316,13 +318,24 @@ def _takes_path(field: FieldPlan, place: Place) -> bool:
     return not known
 
 
-def _entries(plan: ObjectPlan) -> str:
-    """Returns the expression of an object's part of the response, from its fields' variables."""
+def _assembled(plan: ObjectPlan, variable: str) -> list[str]:
+    """Returns the lines that make an object's part of the response from its fields' variables.
+
+    What is awaited is told its place: where that is usual by a line of its own, otherwise by
+    looking through the object.
+    """
     entries: list[str] = []
+    awaited: list[str] = []
     for field in plan.fields:
         value = repr(field.typename) if field.name == "__typename" else f"f{field.index}"
         entries.append(f"{field.key!r}: {value}")
-    return f"{{{', '.join(entries)}}}"
+        if field.name != "__typename" and is_mostly_awaited(field):
+            awaited.append(f"if type({value}) is Job: {value}.place({variable})")
+    return [
+        f"{variable} = {{{', '.join(entries)}}}",
+        *awaited,
+        f"if run.unplaced: place({variable})",
+    ]
 
 
 def _indented(lines: list[str], levels: int = 1) -> list[str]:

@@ -70,12 +70,11 @@ def place_failed(
     run.errors.append(located)
 
 
-def place_jobs(completed: dict[str, Any]) -> dict[str, Any]:
-    """Tells the jobs among the values of an object where they belong."""
+def place_jobs(completed: dict[str, Any]) -> None:
+    """Tells the jobs among the values of an object where they belong, if they don't know."""
     for value in completed.values():
-        if type(value) is Job:
-            value.into = completed
-    return completed
+        if type(value) is Job and value.into is None:
+            value.place(completed)
 
 
 def checked(position: Position, plain: Complete) -> Complete:

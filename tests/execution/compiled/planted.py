@@ -16,6 +16,8 @@ from typing import Any, NewType
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from app.execution.batch_loader import BatchLoader
+
 
 class PlantedError(Exception):
     """An error of a resolver."""
@@ -54,15 +56,18 @@ class World:
     trouble: float
     awaited: int = 0
     asked: list[list[str]] = field(default_factory=list)
-    loader: DataLoader[str, Any] = field(init=False)
+    loader: DataLoader[str, Any] | BatchLoader[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loader = DataLoader(self._load)
+        self.loader = DataLoader(self._load) if self.seed % 2 else BatchLoader(self._load_by_key)
 
     async def _load(self, keys: list[str]) -> list[Any]:
         self.asked.append(keys)
         await asyncio.sleep(0)
         return [self._loaded(key) for key in keys]
+
+    async def _load_by_key(self, keys: list[str]) -> dict[str, Any]:
+        return dict(zip(keys, await self._load(keys), strict=True))
 
     def _loaded(self, key: str) -> Any:
         chance = self.chance(key)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from app.execution.batch_loader import BatchLoader
 from app.execution.compiled.job import Job, Spot
 from app.execution.compiled.operation import ExecutionOptions
 from app.execution.compiled.run import CompiledRun
@@ -32,14 +34,29 @@ class World:
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
         self.loader: DataLoader[int, int] = DataLoader(self._load)
+        self.batches: BatchLoader[int, int] = BatchLoader(self._load_by_key)
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.tasks: list[object] = []
         self.waiting = asyncio.Event()
         self.ended: list[str] = []
+        self.loading: asyncio.Task[Any] | None = None
+        self.begun = asyncio.Event()
 
     async def _load(self, keys: list[int]) -> list[int]:
         self.asked.append(keys)
         await asyncio.sleep(0)
         return [key * 10 for key in keys]
+
+    async def _load_by_key(self, keys: list[int]) -> Mapping[int, int | Exception]:
+        self.asked.append(keys)
+        self.loading = asyncio.current_task()
+        self.begun.set()
+        await self.gate.wait()
+        found: dict[int, int | Exception] = {key: key * 10 for key in keys if key != 3}
+        if 2 in keys:
+            found[2] = ValueError("two")
+        return found
 
 
 Info = strawberry.Info[World, None]
@@ -57,6 +74,20 @@ class Item:
     @strawberry.field
     async def shared(self, info: Info) -> int:
         return await info.context.loader.load(1)
+
+    @strawberry.field
+    def batched(self, info: Info) -> int | None:
+        return cast("int | None", info.context.batches.load(self.number))
+
+    @strawberry.field
+    def batched_surely(self, info: Info) -> int:
+        return cast("int", info.context.batches.load(self.number))
+
+    @strawberry.field
+    def given_up(self, info: Info) -> int | None:
+        loading = info.context.batches.load(self.number)
+        loading.cancel()
+        return cast("int | None", loading)
 
     @strawberry.field
     async def fails_on_two(self) -> int:
@@ -185,6 +216,55 @@ async def test_what_siblings_of_a_failed_field_wait_for_reaches_the_others() -> 
     }
     assert [error["path"] for error in response.errors] == [["items", 1, "failsOnTwo"]]
     assert world.asked == [[1]]
+
+
+async def test_the_futures_of_a_batch_are_each_fields_own() -> None:
+    world = World()
+    response = await run("{ items { batched } }", world)
+    assert response.data == {"items": [{"batched": 10}, {"batched": None}, {"batched": None}]}
+    assert [(error["message"], error["path"]) for error in response.errors] == [
+        ("two", ["items", 1, "batched"])
+    ]
+    assert world.asked == [[1, 2, 3]]
+
+
+async def test_null_of_a_batch_reaches_the_nearest_place_that_may_be_null() -> None:
+    world = World()
+    response = await run("{ items { batchedSurely batched } }", world)
+    assert response.data == {"items": [{"batchedSurely": 10, "batched": 10}, None, None]}
+    paths = [error["path"] for error in response.errors]
+    assert ["items", 1, "batchedSurely"] in paths
+    assert ["items", 2, "batchedSurely"] in paths
+
+
+async def test_a_future_that_was_cancelled_fails_its_field_and_no_other() -> None:
+    response = await run("{ items { givenUp shared } }", World())
+    assert response.data == {"items": [{"givenUp": None, "shared": 10}] * 3}
+    assert [error["path"] for error in response.errors] == [
+        ["items", index, "givenUp"] for index in range(3)
+    ]
+
+
+async def test_the_time_limit_ends_the_wait_for_a_batch() -> None:
+    world = World()
+    world.gate.clear()
+    response = await run("{ items { batched } }", world, QueryLimits(timeout_seconds=0.01))
+    assert response.errors[0]["extensions"] == {"code": "OPERATION_TIMEOUT"}
+    assert world.loading is not None
+    assert world.loading.cancelled()
+
+
+async def test_fields_of_a_batch_whose_loading_is_cancelled_wait_for_the_time_limit() -> None:
+    world = World()
+    world.gate.clear()
+    running = asyncio.create_task(
+        run("{ items { batched } }", world, QueryLimits(timeout_seconds=0.05))
+    )
+    await world.begun.wait()
+    assert world.loading is not None
+    world.loading.cancel()
+    response = await running
+    assert response.errors[0]["extensions"] == {"code": "OPERATION_TIMEOUT"}
 
 
 async def test_the_time_limit_stops_every_job_and_waits_for_its_end() -> None:
