@@ -145,8 +145,8 @@ class InputTypes:
     def _compile(self, type_: GraphQLInputType) -> tuple[Coerce, int] | None:
         """Returns the coercion and how many levels the type has."""
         if isinstance(type_, GraphQLNonNull):
-            compiled = self._compile_nullable(type_.of_type)
-            return compiled and (_not_null(compiled[0]), compiled[1])
+            # None of them takes null.
+            return self._compile_nullable(type_.of_type)
         compiled = self._compile_nullable(type_)
         return compiled and (_or_null(compiled[0]), compiled[1])
 
@@ -165,24 +165,15 @@ class InputTypes:
         return _scalar(type_), 0
 
     def _compile_object(self, type_: GraphQLInputObjectType) -> tuple[Coerce, int] | None:
-        fields: dict[str, tuple[str, Coerce]] = {}
+        fields: dict[str, tuple[str, type | None, Coerce]] = {}
         levels = 0
         for name, field in type_.fields.items():
             compiled = self._compile(field.type)
             if compiled is None:
                 return None
-            fields[name] = field.out_name or name, compiled[0]
+            fields[name] = field.out_name or name, _class_as_it_is(field.type), compiled[0]
             levels = max(levels, compiled[1])
         return _object(type_, fields), levels + 1
-
-
-def _not_null(coerce: Coerce) -> Coerce:
-    def coerce_value(value: Any, left: list[int]) -> Any:
-        if value is None:
-            raise Uncommon
-        return coerce(value, left)
-
-    return coerce_value
 
 
 def _or_null(coerce: Coerce) -> Coerce:
@@ -220,6 +211,8 @@ def _scalar(type_: GraphQLScalarType) -> Coerce:
     coerce = type_.coerce_input_value
 
     def coerce_scalar(value: Any, _left: list[int]) -> Any:
+        if value is None:
+            raise Uncommon
         coerced = coerce(value)
         if coerced is Undefined:
             raise Uncommon
@@ -246,15 +239,25 @@ def _boolean(value: Any, _left: list[int]) -> Any:
     return value
 
 
-_BUILT_IN: Mapping[str, tuple[GraphQLScalarType, Coerce]] = {
-    "String": (GraphQLString, _text),
-    "ID": (GraphQLID, _text),
-    "Int": (GraphQLInt, _int),
-    "Boolean": (GraphQLBoolean, _boolean),
+_BUILT_IN: Mapping[str, tuple[GraphQLScalarType, Coerce, type | None]] = {
+    "String": (GraphQLString, _text, str),
+    "ID": (GraphQLID, _text, str),
+    "Int": (GraphQLInt, _int, None),
+    "Boolean": (GraphQLBoolean, _boolean, bool),
 }
+"""The scalars of GraphQL with their coercions, and the class whose values they all take."""
 
 
-def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Coerce]]) -> Coerce:
+def _class_as_it_is(type_: GraphQLInputType) -> type | None:
+    """Returns the class whose values a type takes as they are, None where it has none."""
+    named: Any = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    known = _BUILT_IN.get(getattr(named, "name", ""))
+    return known[2] if known is not None and known[0] is named else None
+
+
+def _object(
+    type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, type | None, Coerce]]
+) -> Coerce:
     required = {name for name, field in type_.fields.items() if is_required_input_field(field)}
     defaults = {
         fields[name][0]: default
@@ -271,8 +274,8 @@ def _object(type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, Coerc
         left[0] -= 1
         coerced = defaults.copy()
         for name, item in value.items():
-            out_name, coerce = fields[name]
-            coerced[out_name] = coerce(item, left)
+            out_name, class_, coerce = fields[name]
+            coerced[out_name] = item if type(item) is class_ else coerce(item, left)
         if one_of and (
             len(value) != 1 or len(coerced) != 1 or next(iter(coerced.values())) is None
         ):

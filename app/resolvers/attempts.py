@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any
 
 import orjson
@@ -16,8 +16,7 @@ from app.rules.limits import Limits
 from app.rules.sessions import check_idempotency_key
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try at one operation. With a key it can be repeated and happens once.
 
     `request` is everything that the client asked for, the key aside.

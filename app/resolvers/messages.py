@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from app.model.changes import (
@@ -34,8 +35,7 @@ from app.rules.messages import check_message_details, check_messages, check_part
 from app.rules.previews import preview_of
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """Messages that were added. `removed` counts those that had to go for them."""
 
     session: Session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.model.changes import (
@@ -72,7 +72,7 @@ async def create_session(
     await _check_draft(services, draft)
     given = Attempt("createSession", (draft, get_existing), idempotency_key)
     given.check(services.limits)
-    attempt = replace(given, key=None) if get_existing else given
+    attempt = Attempt(given.operation, given.request) if get_existing else given
     session_id = choose_session_id(caller, attempt)
     create = CreateSession(
         key=session_id if draft.key is None else draft.key,

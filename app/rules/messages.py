@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import fields
 
@@ -26,6 +26,9 @@ from app.rules.text import Path, check_json, check_json_object, check_length, ch
 ADDRESS_SCHEMES = ("https:", "http:", "data:")
 """What the address of a picture, a recording or a file may start with: nothing that a browser
 runs, such as `javascript:`, and nothing of the server's own machine, such as `file:`."""
+
+
+_NOTHING: Mapping[str, object] = {}
 
 
 def check_messages(messages: Sequence[NewMessage], limits: Limits) -> None:
@@ -55,7 +58,7 @@ def check_message_details(
         check_length(model, limits.model_length, (*path, "model"))
     if usage is not None:
         check_json_object(usage, limits.metadata_bytes, (*path, "usage"), limits.json_depth)
-    if metadata is not None:
+    if metadata is not None and metadata != _NOTHING:
         check_json_object(metadata, limits.metadata_bytes, (*path, "metadata"), limits.json_depth)
 
 
@@ -74,7 +77,12 @@ def check_parts(parts: Sequence[Part], path: Path, limits: Limits) -> None:
         raise LimitExceeded(
             f"A message of {len(parts)} parts, {limits.parts_per_message} are allowed.", path
         )
-    size = sum(_check_part(part, (*path, str(index)), limits) for index, part in enumerate(parts))
+    size = 0
+    for index, part in enumerate(parts):
+        if type(part) is TextPart and part.text.isascii() and "\x00" not in part.text:
+            size += len(part.text)
+        else:
+            size += _check_part(part, (*path, str(index)), limits)
     if size > limits.message_bytes:
         raise LimitExceeded(f"A message of {size} bytes, {limits.message_bytes} are allowed.", path)
 

@@ -26,6 +26,8 @@ NodeId: TypeAlias = tuple[type[Identified], "SessionId | MessageId | UserId | Ag
 MOST_CHARACTERS = 4_096
 """No id is longer than this; a longer text is not even looked at."""
 
+_REMEMBERED_CHARACTERS = 64
+
 _LETTERS: dict[type[Identified], str] = {
     Session: "S",
     Message: "M",
@@ -110,13 +112,24 @@ def _decode_as(expected: type[Identified], text: str, path: tuple[str, ...]) -> 
 
 def _decode(text: str) -> str | None:
     """Returns the text that encodes to this very id; None where there is none."""
-    if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
+    if len(text) > MOST_CHARACTERS:
+        return None
+    return _decode_remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else _decode_anew(text)
+
+
+def _decode_anew(text: str) -> str | None:
+    if not _ALPHABET.fullmatch(text):
         return None
     try:
         decoded = decode_opaque(text)
         return decoded.decode() if encode_opaque(decoded) == text else None
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+# Whoever writes to a session names it again and again. Clients choose what is remembered here, so
+# it is short and little.
+_decode_remembered = lru_cache(maxsize=4_096)(_decode_anew)
 
 
 def _malformed(path: tuple[str, ...]) -> InvalidInput:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import strawberry
@@ -267,26 +265,21 @@ class MessageMutations:
         return await settle(info, _replace(info, given))
 
 
-@contextmanager
-def _naming_the_one_message() -> Iterator[None]:
-    """Lets errors speak of `message`, as the input of one message calls `messages.0`."""
-    try:
-        yield
-    except (InvalidInput, NotFound, LimitExceeded) as error:
-        if error.path[:2] == ("messages", "0"):
-            error.path = ("message", *error.path[2:])
-        raise
-
-
 async def _add_message(info: Info, given: AddMessageInput) -> Outcome:
-    with _naming_the_one_message():
+    context = info.context
+    try:
         added = await messages.add_messages(
-            info.context.services,
-            info.context.caller,
+            context.services,
+            context.caller,
             decode_session_id(given.session_id, ("sessionId",)),
             to_messages([given.message]),
             idempotency_key=given.idempotency_key,
         )
+    except (InvalidInput, NotFound, LimitExceeded) as error:
+        # The input of one message calls `message` what is `messages.0` to the resolver.
+        if error.path[:2] == ("messages", "0"):
+            error.path = ("message", *error.path[2:])
+        raise
     return Outcome(session=added.session, messages=added.messages)
 
 

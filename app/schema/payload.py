@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import strawberry
+from msgspec import Struct
 
 from app.model import session as sessions
 from app.model.message import Message
@@ -23,8 +23,7 @@ T = TypeVar("T")
 LazyQuery = Annotated["Query", strawberry.lazy("app.schema.query")]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a mutation did: the object behind every payload. None where it did not."""
 
     session: sessions.Session | None = None
