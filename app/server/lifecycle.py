@@ -38,14 +38,27 @@ class Lifecycle:
 
     async def run_to_end(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs work that is not given up when the one who waits for it is cancelled."""
-        task = asyncio.get_running_loop().create_task(work)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
         self._mutations.add(task)
-        task.add_done_callback(self._mutations.discard)
+        ended = loop.create_future()
+
+        def end(task: asyncio.Task[T]) -> None:
+            self._mutations.discard(task)
+            if ended.done():
+                _report_unseen_failure(task)
+            else:
+                ended.set_result(None)
+
+        # What is awaited is a future of its own, so that a cancellation does not reach the task.
+        task.add_done_callback(end)
         try:
-            return await asyncio.shield(task)
+            await ended
         except asyncio.CancelledError:
-            task.add_done_callback(_report_unseen_failure)
+            if not ended.cancelled():
+                _report_unseen_failure(task)
             raise
+        return task.result()
 
     @contextmanager
     def connection(self, kind: str, end: EndConnection) -> Iterator[None]:
