@@ -65,7 +65,9 @@ class _WholeResponse(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Sends all of the response."""
         writer = request.writer
-        await writer.write_eof(self._whole)
+        # aiohttp keeps the last response of a connection until its next request.
+        whole, self._whole = self._whole, b""
+        await writer.write_eof(whole)
         return writer
 
     async def write_eof(self, data: bytes = b"") -> None:
