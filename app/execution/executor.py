@@ -14,6 +14,7 @@ from app.execution.compiled.budget import PlanBudget
 from app.execution.compiled.compiler import Compiler
 from app.execution.compiled.operation import ExecutionOptions, Statistics
 from app.execution.compiled.run import CompiledRun
+from app.execution.deadlines import Deadlines
 from app.execution.document import Document, Prepared, read_document, refusal
 from app.execution.document_cache import DocumentCache
 from app.execution.errors import (
@@ -62,6 +63,7 @@ class Executor:
         self._compiler = Compiler(self._schema)
         self._plans = PlanBudget(options.plan_characters)
         self._audiences = Audiences()
+        self._deadlines = Deadlines(limits.timeout_seconds)
         self.statistics = Statistics()
         self._errors = ExecutionErrors(describe_error, report_error)
         self._documents: DocumentCache[Document] = DocumentCache(
@@ -147,7 +149,7 @@ class Executor:
         opening = create_source_event_stream(run)
         try:
             source: Any = (
-                await run.within(self._limits.timeout_seconds, opening)
+                await run.within(self._deadlines, opening)
                 if isinstance(opening, Awaitable)
                 else opening
             )
@@ -230,7 +232,7 @@ class Executor:
 
     async def _respond(self, run: Run | CompiledRun, prepared: Prepared, nodes: int) -> Response:
         try:
-            result = await run.result(self._limits.timeout_seconds)
+            result = await run.result(self._deadlines)
         except OperationTimeoutError:
             errors = [self._timeout_error(prepared)]
             return Response(executed=True, errors=errors, extensions=self._cost(nodes))

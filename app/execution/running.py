@@ -21,6 +21,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
+from app.execution.deadlines import Deadlines
 from app.execution.document import Prepared
 
 T = TypeVar("T")
@@ -65,30 +66,31 @@ class Run(CoreExecutor[Any]):
         self._tasks: set[asyncio.Task[Any] | None] = set()
         self._coroutines: list[CoroutineType[Any, Any, Any]] = []
 
-    async def result(self, timeout_seconds: float) -> ExecutionResult:
+    async def result(self, deadlines: Deadlines) -> ExecutionResult:
         """Runs the operation and returns its result.
 
-        Raises OperationTimeoutError after `timeout_seconds`. On a timeout, and when the caller is
+        Raises OperationTimeoutError when its time is over. On a timeout, and when the caller is
         cancelled, resolvers are cancelled and awaited: one that swallows its cancellation delays
         the return.
         """
         running = self.execute_operation()
         if isinstance(running, Awaitable):
-            running = await self.within(timeout_seconds, running)
+            running = await self.within(deadlines, running)
         elif self.background_futures:
             await self._end_leftovers()
         if not isinstance(running, ExecutionResult):
             raise TypeError("Incremental delivery is not part of this executor.")
         return running
 
-    async def within(self, timeout_seconds: float, awaitable: Awaitable[T]) -> T:
+    async def within(self, deadlines: Deadlines, awaitable: Awaitable[T]) -> T:
         """Awaits a part of the run, under the promises of `result`."""
+        deadline = deadlines.begin(asyncio.get_running_loop())
         try:
-            async with asyncio.timeout(timeout_seconds) as deadline:
+            with deadline:
                 value = await awaitable
         except BaseException as error:
             await self._end_leftovers()
-            if isinstance(error, TimeoutError) and deadline.expired():
+            if isinstance(error, TimeoutError) and deadline.expired:
                 raise OperationTimeoutError from None
             raise
         if self.background_futures:

@@ -20,10 +20,17 @@ LoadBatch: TypeAlias = Callable[[Services, Caller, Collection[K]], Awaitable[Fou
 
 
 class Loaded(Generic[K, V]):
-    """An attribute of a context: its loader over a batch function, made when it is first asked."""
+    """An attribute of a context: its loader over a batch function, made when it is first asked.
+
+    From then on the loader stands in the context itself, so that no function finds it.
+    """
 
     def __init__(self, load: LoadBatch[K, V]) -> None:
         self._load = load
+        self._name = ""
+
+    def __set_name__(self, owner: type[OperationContext], name: str) -> None:
+        self._name = name
 
     @overload
     def __get__(self, context: None, owner: type[OperationContext]) -> Self: ...
@@ -39,11 +46,9 @@ class Loaded(Generic[K, V]):
         """Returns the loader that the context has until it is renewed."""
         if context is None:
             return self
-        loader: BatchLoader[K, V] | None = context.loaders.get(self)
-        if loader is None:
-            load, services, caller = self._load, context.services, context.caller
-            loader = BatchLoader(lambda keys: load(services, caller, keys))
-            context.loaders[self] = loader
+        load, services, caller = self._load, context.services, context.caller
+        loader: BatchLoader[K, V] = BatchLoader(lambda keys: load(services, caller, keys))
+        vars(context)[self._name] = loader
         return loader
 
 
@@ -53,8 +58,6 @@ class OperationContext:
     The loaders batch what the fields of an operation ask for and remember it. `renew` forgets
     it: before each event of a subscription, and after each change that a mutation makes.
     """
-
-    __slots__ = ("caller", "loaders", "services")
 
     sessions = Loaded(loaders.load_sessions)
     sessions_by_key = Loaded(loaders.load_sessions_by_key)
@@ -69,11 +72,12 @@ class OperationContext:
     def __init__(self, services: Services, caller: Caller) -> None:
         self.services = services
         self.caller = caller
-        self.loaders: dict[Loaded[Any, Any], BatchLoader[Any, Any]] = {}
 
     def renew(self) -> None:
         """Takes new loaders, so that whatever is read next is read anew."""
-        self.loaders = {}
+        services, caller = self.services, self.caller
+        vars(self).clear()
+        self.services, self.caller = services, caller
 
 
 Info: TypeAlias = strawberry.Info[OperationContext, None]

@@ -23,15 +23,14 @@ class LazyInfo(Info[Any, Any]):
     Most resolvers ask for the context alone, and the rest is a dozen objects.
     """
 
+    context: Any = None
+    """The context of the operation; an attribute, because all ask for it, some several times."""
+
     def __init__(self, run: CompiledRun, field: FieldPlan, before: LinkedPath | None) -> None:
+        self.context = run.context
         self._run = run
         self._plan = field
         self._before = before
-
-    @property
-    def context(self) -> Any:
-        """The context of the operation."""
-        return self._run.context
 
     @property
     def root_value(self) -> Any:

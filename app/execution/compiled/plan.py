@@ -155,11 +155,13 @@ class FieldPlan:
             converted = call.arguments.convert(values)
         except Exception:  # noqa: BLE001 - raised anew by the resolver that Strawberry made
             return None
-        if all(isinstance(value, SHAREABLE) for value in converted.values()):
-            if self._arguments.has_variables:
-                run.arguments[self.index] = converted
-            else:
-                self._constant = converted
+        for value in converted.values():
+            if not isinstance(value, SHAREABLE):
+                return converted
+        if self._arguments.has_variables:
+            run.arguments[self.index] = converted
+        else:
+            self._constant = converted
         return converted
 
     def resolve(self, run: CompiledRun, source: Any, path: LinkedPath) -> Any:

@@ -15,6 +15,7 @@ from graphql.execution.values import VariableValues
 from app.execution.batch_loader import Batch
 from app.execution.compiled.job import Collected, Job, Spot, await_alone
 from app.execution.compiled.paths import LinkedPath, keys_of
+from app.execution.deadlines import Deadlines
 from app.execution.document import Prepared
 from app.execution.running import OperationTimeoutError, Run
 
@@ -100,18 +101,18 @@ class CompiledRun:
             )
         return self._core
 
-    async def result(self, timeout_seconds: float) -> ExecutionResult:
+    async def result(self, deadlines: Deadlines) -> ExecutionResult:
         """Runs the operation and returns its result, under the promises of `Run.result`."""
         try:
-            return await self._result(timeout_seconds)
+            return await self._result(deadlines)
         finally:
             self._take_apart()
 
-    async def _result(self, timeout_seconds: float) -> ExecutionResult:
+    async def _result(self, deadlines: Deadlines) -> ExecutionResult:
         self.loop = asyncio.get_running_loop()
         fields = self.plan.fields
         if self.plan.serial:
-            await self._within(timeout_seconds, self._serially())
+            await self._within(deadlines, self._serially())
         else:
             try:
                 self._complete_root(fields[0])
@@ -119,7 +120,7 @@ class CompiledRun:
                 await self._end_leftovers()
                 raise
             if self.queue:
-                await self._within(timeout_seconds, self._settle())
+                await self._within(deadlines, self._settle())
         if self.leftovers or self._core is not None:
             await self._end_leftovers()
         if self._failed:
@@ -276,13 +277,14 @@ class CompiledRun:
             elif not member.dead:
                 member.discard()
 
-    async def _within(self, timeout_seconds: float, awaitable: Awaitable[None]) -> None:
+    async def _within(self, deadlines: Deadlines, awaitable: Awaitable[None]) -> None:
+        deadline = deadlines.begin(self.loop)
         try:
-            async with asyncio.timeout(timeout_seconds) as deadline:
+            with deadline:
                 await awaitable
         except BaseException as error:
             await self._end_leftovers()
-            if isinstance(error, TimeoutError) and deadline.expired():
+            if isinstance(error, TimeoutError) and deadline.expired:
                 raise OperationTimeoutError from None
             raise
 

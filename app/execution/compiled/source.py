@@ -38,11 +38,14 @@ from app.execution.strawberry_schema import (
 UNCOMMON = {
     "String": "type(f{i}) is not str",
     "ID": "type(f{i}) is not str",
-    "Int": "type(f{i}) is not int or not -2147483648 <= f{i} <= 2147483647",
+    "Int": "type(f{i}) is not int or not 0 <= f{i} <= 1073741823",
     "Float": "type(f{i}) is not float or f{i} - f{i} != 0.0",
     "Boolean": "f{i} is not True and f{i} is not False",
 }
-"""When a value of a built-in scalar needs more than a look; inf - inf is not 0.0 either."""
+"""When a value of a built-in scalar needs more than a look; inf - inf is not 0.0 either.
+
+Numbers below 2**30 are compared fastest; the others of an `Int` need more than a look.
+"""
 
 BUILT_IN = (GraphQLString, GraphQLID, GraphQLInt, GraphQLFloat, GraphQLBoolean)
 

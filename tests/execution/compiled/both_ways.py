@@ -26,6 +26,7 @@ from app.execution.compiled.plan import Plan
 from app.execution.compiled.run import CompiledRun
 from app.execution.compiled.shape import shape_of
 from app.execution.cost import NOTHING
+from app.execution.deadlines import Deadlines
 from app.execution.document import Prepared
 from app.execution.errors import innermost
 from app.execution.operation import OperationKind
@@ -123,7 +124,7 @@ class BothWays:
         context, root = world()
         try:
             core = await Run(self._schema, self.prepared, variables, context, root).result(
-                timeout_seconds
+                Deadlines(timeout_seconds)
             )
         except OperationTimeoutError:
             # It cancels all that a data loader was about to load, and that loads nothing any more.
@@ -131,7 +132,7 @@ class BothWays:
         context, root = world()
         compiled = await CompiledRun(
             plan, self._schema, self.prepared, variables, context, root
-        ).result(timeout_seconds)
+        ).result(Deadlines(timeout_seconds))
         return Answers(core, compiled)
 
 

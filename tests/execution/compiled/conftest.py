@@ -14,6 +14,7 @@ from graphql import (
 
 from app.execution.compiled.compiler import Compiler
 from app.execution.compiled.run import CompiledRun
+from app.execution.deadlines import Deadlines
 from app.execution.running import Run
 from tests.execution.compiled.both_ways import Answer, BothWays
 
@@ -55,7 +56,7 @@ def answer(request: pytest.FixtureRequest) -> Answer:
             chosen = CompiledRun(plan, schema, both.prepared, values, context, root)
         else:
             chosen = Run(schema, both.prepared, values, context, root)
-        result = await chosen.result(10)
+        result = await chosen.result(Deadlines(10))
         shown: dict[str, Any] = {"data": result.data}
         if result.errors:
             shown["errors"] = [
