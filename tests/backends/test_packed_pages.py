@@ -56,6 +56,9 @@ class RowsDialect(SqliteDialect):
     def packed_message_pages(self, *_: Any) -> None:
         return None
 
+    def packed_end_pages(self, *_: Any) -> None:
+        return None
+
 
 @asynccontextmanager
 async def reading(

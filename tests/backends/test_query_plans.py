@@ -90,13 +90,16 @@ async def test_reads_scan_no_table(store: SqlBackend) -> None:
                 ],
                 scope,
             )
+            for messages in MessageScope:
+                end = MessagePageRequest(SESSION, Window(50, take), messages)
+                await store.page_messages([end], scope)
             for order in SessionOrderField:
                 window = Window(50, take, after=bound, before=bound)
                 await store.page_sessions([SessionPageRequest(window, order=order)], scope)
         await store.read_logs([LogRead(SESSION, Position(Epoch("e"), Revision(0)), 9)], scope)
         await store.get_users([OWNER], scope)
-    # 14 statements for each of the two scopes: a read that ran none would prove nothing.
-    assert len(statements.seen) == 28
+    # 20 statements for each of the two scopes: a read that ran none would prove nothing.
+    assert len(statements.seen) == 40
     assert scans(await plans(store, statements)) == []
 
 

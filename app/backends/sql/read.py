@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 from msgspec.json import Decoder
 from sqlalchemy import Table
@@ -13,13 +12,19 @@ from sqlalchemy import Table
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.lookups import by_id
-from app.backends.sql.packed import PackedPage, message_pages_of, records_of, sessions_of
+from app.backends.sql.message_pages import (
+    Kind,
+    by_kind,
+    packed_pages,
+    pages_in_rows,
+    pages_of_packed,
+    pages_of_rows,
+)
+from app.backends.sql.packed import message_pages_of, records_of, sessions_of
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
-    columns_of,
-    message_of,
     owner_to_column,
     to_deletion,
     to_event,
@@ -46,8 +51,8 @@ from app.model.identifiers import (
     SessionKey,
     UserId,
 )
-from app.model.message import Message, MessageScope
-from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, cut_page
+from app.model.message import Message
+from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
@@ -58,15 +63,8 @@ _USERS: Decoder[tuple[User, ...]] = Decoder(tuple[User, ...])
 _AGENTS: Decoder[tuple[Agent, ...]] = Decoder(tuple[Agent, ...])
 _PROFILES: Decoder[tuple[Profile, ...]] = Decoder(tuple[Profile, ...])
 
-_MessagePagesAsked: TypeAlias = tuple[
-    Take, int, Sequence[tuple[str, int, int, int]], str | None, frozenset[str] | None
-]
-"""What `Dialect.page_messages` is asked."""
-
 _TRIES = 3
 """How often a read is tried when its connection breaks."""
-
-_ARCHIVE_CODES = {MessageScope.ALL: 0, MessageScope.ACTIVE: 1, MessageScope.ARCHIVED: 2}
 
 
 class SqlReader:
@@ -174,26 +172,22 @@ class SqlReader:
     async def page_messages(
         self, requests: Collection[MessagePageRequest], scope: Scope
     ) -> Found[MessagePageRequest, Page[Message]]:
-        kinds: dict[Any, list[MessagePageRequest]] = defaultdict(list)
-        for request in dict.fromkeys(requests):
-            kinds[request.window.take, request.window.limit, request.fields].append(request)
         pages: dict[MessagePageRequest, Page[Message]] = {}
-        for (take, limit, fields), alike in kinds.items():
-            given = [_message_page_parameters(request) for request in alike]
-            asked = (take, limit, given, scope.owner, columns_of(fields, "sequence"))
-            pages.update(await self._message_pages(alike, asked))
+        for kind, alike in by_kind(requests).items():
+            pages.update(await self._message_pages(kind, alike, scope))
         return pages
 
     async def _message_pages(
-        self, requests: list[MessagePageRequest], asked: _MessagePagesAsked
+        self, kind: Kind, requests: list[MessagePageRequest], scope: Scope
     ) -> dict[MessagePageRequest, Page[Message]]:
-        packed = self._dialect.packed_message_pages(*asked)
+        packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
             found = await self._rows_if_they_fit(packed)
             pages = None if found is None else message_pages_of(found)
             if pages is not None:
-                return _unpacked(requests, pages)
-        return _message_pages(requests, await self._rows(self._dialect.page_messages(*asked)))
+                return pages_of_packed(requests, pages)
+        query = pages_in_rows(self._dialect, kind, requests, scope)
+        return pages_of_rows(requests, await self._rows(query))
 
     async def _rows_if_they_fit(self, query: Query) -> Rows | None:
         """Returns the rows of a packed statement, None where they are too large for one value."""
@@ -255,65 +249,9 @@ class SqlReader:
         return slices
 
 
-def _message_page_parameters(request: MessagePageRequest) -> tuple[str, int, int, int]:
-    window = request.window
-    return (
-        request.session_id,
-        min(window.after or 0, NO_BOUND),
-        NO_BOUND if window.before is None else min(window.before, NO_BOUND),
-        _ARCHIVE_CODES[request.messages],
-    )
-
-
 def _log_read_parameters(read: LogRead) -> tuple[str, str | None, int, int]:
     epoch, revision = read.after or (None, 0)
     return read.session_id, epoch, min(revision, NO_BOUND), read.limit
-
-
-def _unpacked(
-    requests: list[MessagePageRequest], packed: list[PackedPage[Message]]
-) -> dict[MessagePageRequest, Page[Message]]:
-    pages = {}
-    for one in packed:
-        request = requests[one.number]
-        one.items.sort(key=_MESSAGE_SEQUENCE)
-        pages[request] = cut_page(
-            one.items,
-            request.window.limit,
-            request.window.take,
-            before=bool(one.before),
-            behind=bool(one.behind),
-        )
-    return pages
-
-
-_MESSAGE_SEQUENCE = attrgetter("sequence")
-
-
-def _message_pages(
-    requests: list[MessagePageRequest], rows: Rows
-) -> dict[MessagePageRequest, Page[Message]]:
-    found: dict[int, list[Sequence[Any]]] = {}
-    for row in rows:
-        number = row[0]
-        if number in found:
-            found[number].append(row)
-        else:
-            found[number] = [row]
-    return {requests[number]: _message_page(requests[number], found[number]) for number in found}
-
-
-def _message_page(request: MessagePageRequest, rows: Rows) -> Page[Message]:
-    _, before, behind, _, sequence, *_ = rows[0]
-    window, session_id = request.window, request.session_id
-    items: list[Message] = []
-    if sequence is not None:
-        rows.sort(key=_SEQUENCE)
-        items = [message_of(session_id, row[4:]) for row in rows]
-    return cut_page(items, window.limit, window.take, before=bool(before), behind=bool(behind))
-
-
-_SEQUENCE = itemgetter(4)
 
 
 def _log_slices(reads: list[LogRead], rows: Rows) -> dict[LogRead, LogSlice]:

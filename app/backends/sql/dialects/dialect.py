@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -9,7 +10,6 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import structlog
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -32,12 +32,13 @@ from app.backends.protocol import Finding
 from app.backends.sql.search_index import SearchIndex
 from app.backends.sql.tables import sessions
 from app.model.errors import InvalidInput, ScrollbackError, StoreUnavailable
+from app.model.message import MessageScope
 from app.model.paging import Take
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 Bound: TypeAlias = tuple[TextClause, dict[str, Any]]
 """A statement with its parameters."""
@@ -196,6 +197,22 @@ class Dialect(ABC):
         """Returns the statement that reads the same pages as one JSON text (`packed`).
 
         None where rows are as good.
+        """
+        return None
+
+    def packed_end_pages(
+        self,
+        take: Take,
+        limit: int,
+        scope: MessageScope,
+        ids: Sequence[str],
+        owner: str | None,
+        wanted: frozenset[str] | None,
+    ) -> Bound | None:
+        """Returns the statement that reads the first or last messages of sessions as JSON.
+
+        It is `packed_message_pages` for windows without bounds, which most are: about a third of
+        what it does is to look at bounds.
         """
         return None
 

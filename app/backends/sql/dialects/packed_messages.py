@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from app.backends.sql.dialects.dialect import UNREAD
 from app.backends.sql.rows import MESSAGE_COLUMNS
+from app.model.message import MessageScope
 
 _SENDER = ("sender_name", "sender_user_id", "sender_agent_id")
 _JSON = frozenset({"parts", "metadata"})
@@ -43,6 +44,17 @@ def message_as_json(
             pieces.append(quote(f"{alias}.{name}"))
     array = " || ',' || ".join(pieces)
     return f"'[' || {array} || ']'".replace("' || '", "")
+
+
+def within(scope: MessageScope, sequence: str, archived_through: str) -> str:
+    """Returns the condition that a sequence is one of a session's messages of that scope."""
+    match scope:
+        case MessageScope.ACTIVE:
+            return f"{sequence} > {archived_through}"
+        case MessageScope.ARCHIVED:
+            return f"{sequence} <= {archived_through}"
+        case MessageScope.ALL:
+            return "true"
 
 
 def _constant(name: str) -> str:

@@ -32,7 +32,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
-from app.backends.sql.dialects.packed_messages import message_as_json
+from app.backends.sql.dialects.packed_messages import message_as_json, within
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
@@ -49,6 +49,7 @@ from app.backends.sql.rows import (
     SESSION_COLUMNS,
 )
 from app.model.errors import StoreUnusable
+from app.model.message import MessageScope
 from app.model.paging import Take
 
 _OLDEST = 13
@@ -147,6 +148,18 @@ class PostgresqlDialect(ServerDialect):
     ) -> Bound | None:
         statement = _packed_message_pages(take, limit, owner is not None, wanted)
         return _bound(statement, requests, 4, owner)
+
+    def packed_end_pages(
+        self,
+        take: Take,
+        limit: int,
+        scope: MessageScope,
+        ids: Sequence[str],
+        owner: str | None,
+        wanted: frozenset[str] | None,
+    ) -> Bound | None:
+        statement = _packed_end_pages(take, limit, scope, owner is not None, wanted)
+        return _bound(statement, [(one,) for one in ids], 1, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
@@ -331,6 +344,32 @@ def _packed_message_pages(
         ) || ']', 'UTF8')
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=256)
+def _packed_end_pages(
+    take: Take, limit: int, scope: MessageScope, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
+    direction = "DESC" if take is Take.LAST else "ASC"
+    return _statement(
+        f"""
+        WITH page AS MATERIALIZED (
+            SELECT r.number, s.id AS session_id, to_json(s.id)::text AS session, s.archived_through
+            FROM unnest(:c0) WITH ORDINALITY AS r(session_id, number)
+            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
+        )
+        SELECT convert_to('[' || string_agg('[' || (r.number - 1) || ',0,0,[' || coalesce((
+            SELECT string_agg({message_as_json("m", "r.session", wanted, _quoted)}, ',')
+            FROM (
+                SELECT * FROM messages i WHERE i.session_id = r.session_id
+                AND {within(scope, "i.sequence", "r.archived_through")}
+                ORDER BY i.sequence {direction} LIMIT {limit + 1}
+            ) m
+        ), '') || ']]', ',') || ']', 'UTF8')
+        FROM page r
+        """,  # noqa: S608 - nothing in it comes from a client
+        Text,
     )
 
 

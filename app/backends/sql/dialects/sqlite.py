@@ -34,7 +34,7 @@ from app.backends.sql.dialects.dialect import (
     columns,
     update_sessions_by_id,
 )
-from app.backends.sql.dialects.packed_messages import message_as_json
+from app.backends.sql.dialects.packed_messages import message_as_json, within
 from app.backends.sql.dialects.sqlite_search import SqliteSearchIndex
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.rows import (
@@ -43,6 +43,7 @@ from app.backends.sql.rows import (
     MESSAGE_COLUMNS,
     SESSION_COLUMNS,
 )
+from app.model.message import MessageScope
 from app.model.paging import Take
 
 if TYPE_CHECKING:
@@ -105,6 +106,18 @@ class SqliteDialect(Dialect):
     ) -> Bound | None:
         statement = _packed_message_pages(take, limit, owner is not None, wanted)
         return _bound(statement, requests, owner)
+
+    def packed_end_pages(
+        self,
+        take: Take,
+        limit: int,
+        scope: MessageScope,
+        ids: Sequence[str],
+        owner: str | None,
+        wanted: frozenset[str] | None,
+    ) -> Bound | None:
+        statement = _packed_end_pages(take, limit, scope, owner is not None, wanted)
+        return _bound(statement, ids, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
@@ -189,7 +202,7 @@ class SqliteDialect(Dialect):
             )
 
 
-def _bound(statement: TextClause, rows: Sequence[tuple[Any, ...]], owner: str | None) -> Bound:
+def _bound(statement: TextClause, rows: Sequence[Any], owner: str | None) -> Bound:
     parameters = {"rows": orjson.dumps(rows).decode()}
     if owner is not None:
         parameters["owner"] = owner
@@ -273,6 +286,35 @@ def _packed_message_pages(
                 FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
             ), '') || ']]'
         ) || ']' AS BLOB)
+        FROM page r
+        """  # noqa: S608 - nothing in it comes from a client
+    )
+
+
+@lru_cache(maxsize=256)
+def _packed_end_pages(
+    take: Take, limit: int, scope: MessageScope, scoped: bool, wanted: frozenset[str] | None
+) -> TextClause:
+    direction, far = (
+        ("DESC", "m.sequence >= r.far") if take is Take.LAST else ("ASC", "m.sequence <= r.far")
+    )
+    none_so_far = "0" if take is Take.LAST else str(NO_BOUND)
+    return text(
+        f"""
+        WITH page AS MATERIALIZED (
+            SELECT r.key AS number, s.id AS session_id, json_quote(s.id) AS session,
+                   s.archived_through, coalesce((
+                SELECT i.sequence FROM messages i WHERE i.session_id = s.id
+                AND {within(scope, "i.sequence", "s.archived_through")}
+                ORDER BY i.sequence {direction} LIMIT 1 OFFSET {limit}), {none_so_far}) AS far
+            FROM json_each(:rows) r
+            CROSS JOIN sessions s ON s.id = r.value {"AND +s.owner_id = :owner" if scoped else ""}
+        )
+        SELECT CAST('[' || group_concat('[' || r.number || ',0,0,[' || coalesce((
+            SELECT group_concat({message_as_json("m", "r.session", wanted, _quoted)})
+            FROM messages m WHERE m.session_id = r.session_id AND {far}
+            AND {within(scope, "m.sequence", "r.archived_through")}
+        ), '') || ']]') || ']' AS BLOB)
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )

@@ -1,0 +1,131 @@
+"""Pages of messages: which requests one statement answers, and from its answer to the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+
+from app.backends.protocol import Scope
+from app.backends.sql.dialects.dialect import NO_BOUND, Dialect
+from app.backends.sql.packed import PackedPage
+from app.backends.sql.prepared import Query
+from app.backends.sql.reads import Rows
+from app.backends.sql.rows import columns_of, message_of
+from app.model.message import Message, MessageScope
+from app.model.paging import MessagePageRequest, Page, Take, cut_page
+
+_ARCHIVE_CODES = {MessageScope.ALL: 0, MessageScope.ACTIVE: 1, MessageScope.ARCHIVED: 2}
+
+
+class Kind(NamedTuple):
+    """What requests have in common that one statement answers."""
+
+    take: Take
+    limit: int
+    fields: frozenset[str] | None
+
+
+def by_kind(requests: Collection[MessagePageRequest]) -> dict[Kind, list[MessagePageRequest]]:
+    """Returns the requests, each once, with those that one statement answers side by side."""
+    kinds: dict[Kind, list[MessagePageRequest]] = {}
+    for request in dict.fromkeys(requests):
+        window = request.window
+        kind = Kind(window.take, window.limit, request.fields)
+        alike = kinds.get(kind)
+        if alike is None:
+            kinds[kind] = [request]
+        else:
+            alike.append(request)
+    return kinds
+
+
+def _common_end(requests: Sequence[MessagePageRequest]) -> MessageScope | None:
+    """Returns which messages of a session the requests all want an end of, None for others."""
+    scope = requests[0].messages
+    for request in requests:
+        window = request.window
+        if request.messages is not scope or window.after is not None or window.before is not None:
+            return None
+    return scope
+
+
+def packed_pages(
+    dialect: Dialect, kind: Kind, requests: Sequence[MessagePageRequest], scope: Scope
+) -> Query | None:
+    """Returns the statement of the pages as one JSON text, None where rows are as good."""
+    wanted = columns_of(kind.fields, "sequence")
+    end = _common_end(requests)
+    if end is not None:
+        ids = [request.session_id for request in requests]
+        return dialect.packed_end_pages(kind.take, kind.limit, end, ids, scope.owner, wanted)
+    asked = [_parameters(request) for request in requests]
+    return dialect.packed_message_pages(kind.take, kind.limit, asked, scope.owner, wanted)
+
+
+def pages_in_rows(
+    dialect: Dialect, kind: Kind, requests: Sequence[MessagePageRequest], scope: Scope
+) -> Query:
+    """Returns the statement of the pages in rows."""
+    asked = [_parameters(request) for request in requests]
+    wanted = columns_of(kind.fields, "sequence")
+    return dialect.page_messages(kind.take, kind.limit, asked, scope.owner, wanted)
+
+
+def pages_of_packed(
+    requests: Sequence[MessagePageRequest], packed: Sequence[PackedPage[Message]]
+) -> dict[MessagePageRequest, Page[Message]]:
+    """Returns the pages of a packed statement; sessions out of scope have none."""
+    pages = {}
+    for page in packed:
+        request = requests[page.number]
+        items = page.items
+        if len(items) > 1:
+            items.sort(key=_MESSAGE_SEQUENCE)
+        pages[request] = _cut(request, items, page.before, page.behind)
+    return pages
+
+
+def pages_of_rows(
+    requests: Sequence[MessagePageRequest], rows: Rows
+) -> dict[MessagePageRequest, Page[Message]]:
+    """Returns the pages of a statement of rows; sessions out of scope have none."""
+    found: dict[int, list[Sequence[Any]]] = {}
+    for row in rows:
+        number = row[0]
+        if number in found:
+            found[number].append(row)
+        else:
+            found[number] = [row]
+    return {requests[number]: _page_of(requests[number], found[number]) for number in found}
+
+
+def _page_of(request: MessagePageRequest, rows: Rows) -> Page[Message]:
+    _, before, behind, _, sequence, *_ = rows[0]
+    session_id = request.session_id
+    items: list[Message] = []
+    if sequence is not None:
+        rows.sort(key=_SEQUENCE)
+        items = [message_of(session_id, row[4:]) for row in rows]
+    return _cut(request, items, before, behind)
+
+
+def _cut(
+    request: MessagePageRequest, items: list[Message], before: int, behind: int
+) -> Page[Message]:
+    window = request.window
+    return cut_page(items, window.limit, window.take, before=before > 0, behind=behind > 0)
+
+
+def _parameters(request: MessagePageRequest) -> tuple[str, int, int, int]:
+    window = request.window
+    return (
+        request.session_id,
+        min(window.after or 0, NO_BOUND),
+        NO_BOUND if window.before is None else min(window.before, NO_BOUND),
+        _ARCHIVE_CODES[request.messages],
+    )
+
+
+_SEQUENCE = itemgetter(4)
+_MESSAGE_SEQUENCE = attrgetter("sequence")
