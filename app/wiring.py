@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import structlog
 
 from app.backends.open import open_backend
 from app.config import Settings
@@ -25,7 +24,7 @@ from app.schema.errors import describe_error
 LOCAL_CALLER = Caller(LOCAL_USER, frozenset(Permission))
 """Who everybody is to a server without logins: the one user of this computer, with all rights."""
 
-_log = structlog.get_logger("scrollback")
+_log = logging.getLogger("scrollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +95,4 @@ def _report_look(error: BaseException) -> None:
 
 
 def _report_masked(error: BaseException, details: Mapping[str, object]) -> None:
-    _log.error("operation failed", exc_info=error, **details)
+    _log.error("operation failed", exc_info=error, extra=details)

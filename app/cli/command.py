@@ -99,25 +99,15 @@ def printable(text: str) -> str:
 def _log_to_stderr(*, debug: bool) -> None:
     """Keeps the log off standard output, where results are, and without --debug to what is fatal.
 
-    What fails is told in one line at the end. Unconfigured, structlog prints tracebacks with the
-    values of local variables, and messages are among them.
+    What fails is told in one line at the end.
     """
-    import structlog
+    from app.server.log_lines import OWN_LOGGERS, TextFormatter
 
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.DEBUG if debug else logging.CRITICAL
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextFormatter())
+    logging.getLogger().handlers[:] = [handler]
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
 
 def _describe(error: Exception) -> tuple[str, int]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import orjson
-import structlog
 from aiohttp import web
 
 from app.server.exchange import EXCHANGE
 from app.server.lifecycle import Lifecycle
 from app.server.parts import ServerParts
 
-_log = structlog.get_logger("scrollback.server")
+_log = logging.getLogger("scrollback.server")
 
 
 class Health:

@@ -8,11 +8,11 @@ outlives its client: a closed laptop does not leave the client guessing about a 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import structlog
 from aiohttp import web
 
 SOCKET = "websocket"
@@ -21,7 +21,7 @@ EVENT_STREAM = "event_stream"
 T = TypeVar("T")
 EndConnection = Callable[[], object]
 
-_log = structlog.get_logger("scrollback.server")
+_log = logging.getLogger("scrollback.server")
 
 
 class Lifecycle:
@@ -102,7 +102,7 @@ async def _finish(tasks: Any, seconds: float, what: str) -> None:
         return
     _, late = await asyncio.wait(waiting, timeout=seconds)
     if late:
-        _log.warning("cancelled at shutdown", what=what, count=len(late))
+        _log.warning("cancelled at shutdown", extra={"what": what, "count": len(late)})
         for task in late:
             task.cancel()
         await asyncio.wait(late, timeout=1)

@@ -49,7 +49,3 @@ class LogWriter:
                 lines.append(b"")
                 self._stream.write(b"\n".join(lines))
                 self._stream.flush()
-
-    # structlog asks for a method of each level's name.
-    debug = info
-    warning = critical = error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from app.server.exchange import Exchange, open_exchange
-from app.server.logging import REQUEST_ID
+from app.server.log_lines import REQUEST_ID
 from app.server.metrics import Metrics
 from app.server.origins import OriginPolicy
 from app.server.refusal import INTERNAL_ERROR, Refusal
@@ -22,7 +22,7 @@ HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 CLIENT_CLOSED_REQUEST = 499
 """The status logged for a client that left before its answer; none is sent."""
 
-_log = structlog.get_logger("scrollback.server")
+_log = logging.getLogger("scrollback.server")
 
 
 def observe(origins: OriginPolicy, metrics: Metrics, endpoint: str) -> Middleware:

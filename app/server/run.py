@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-import structlog
 from aiohttp import web
 from yarl import URL
 
@@ -19,7 +19,7 @@ from app.server.lifecycle import LIFECYCLE
 _KEEP_ALIVE_SECONDS = 75.0
 _HANDLER_SECONDS = 1.0
 
-_log = structlog.get_logger("scrollback.server")
+_log = logging.getLogger("scrollback.server")
 
 
 async def serve(
@@ -40,10 +40,10 @@ async def serve(
 
     def receive(signum: signal.Signals) -> None:
         if stop.is_set():
-            _log.warning("stopped at once", signal=signum.name)
+            _log.warning("stopped at once", extra={"signal": signum.name})
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)
-        _log.info("stopping", signal=signum.name)
+        _log.info("stopping", extra={"signal": signum.name})
         stop.set()
 
     signals = (signal.SIGTERM, signal.SIGINT)

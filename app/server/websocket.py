@@ -7,11 +7,11 @@ one operation ends that operation with `error`; only a breach of the protocol en
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import aclosing, suppress
 from typing import Any
 
-import structlog
 from aiohttp import WSMsgType, web
 
 from app.execution.document import Prepared
@@ -42,7 +42,7 @@ from app.server.socket_messages import (
 )
 from app.server.socket_sender import UNLIMITED, SocketSender
 
-_log = structlog.get_logger("scrollback.server")
+_log = logging.getLogger("scrollback.server")
 
 
 async def serve_socket(
@@ -241,10 +241,12 @@ class SocketSession:
             self._forget(id_)
             _log.info(
                 "operation",
-                kind=prepared.kind.value,
-                operation=prepared.operation_name,
-                outcome=outcome,
-                duration_ms=milliseconds_since(started),
+                extra={
+                    "kind": prepared.kind.value,
+                    "operation": prepared.operation_name,
+                    "outcome": outcome,
+                    "duration_ms": milliseconds_since(started),
+                },
             )
 
     async def _deliver(

@@ -10,9 +10,9 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
-import structlog
 from aiohttp import ClientSession
 
+from app.server.log_lines import OWN_LOGGERS
 from app.server.log_writer import LogWriter
 from app.server.logging import LogFormat, configure_logging
 from tests.server.socket_client import initialised
@@ -48,7 +48,7 @@ async def test_a_request_is_one_line_with_what_ran_and_no_contents(
         assert response.status == 200
     (line,) = logged
     assert line.pop("duration_ms") > 0
-    assert line == {**REQUEST_FIELDS, "log_level": "info"}
+    assert line == {**REQUEST_FIELDS, "level": "info"}
 
 
 @pytest.mark.usefixtures("restored")
@@ -111,7 +111,7 @@ async def test_each_operation_on_a_socket_is_a_line_with_the_id_of_its_connectio
     request_id = subscription["request_id"]
     assert subscription == {
         "event": "operation",
-        "log_level": "info",
+        "level": "info",
         "request_id": request_id,
         "kind": "subscription",
         "operation": "Wait",
@@ -141,7 +141,7 @@ async def test_an_unexpected_failure_is_logged_in_full(
     async with world.serve() as url, http.post(url, json={"query": "{ hello }"}) as response:
         request_id = response.headers["X-Request-Id"]
     line = of(logged, "request failed")
-    assert line["log_level"] == "error"
+    assert line["level"] == "error"
     assert line["request_id"] == request_id
     assert str(line["exc_info"]) == "out of order"
 
@@ -150,11 +150,12 @@ async def test_an_unexpected_failure_is_logged_in_full(
 def restored() -> Iterator[None]:
     """Puts logging back as it was."""
     root = logging.getLogger()
-    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    handlers = root.handlers[:]
+    levels = {name: logging.getLogger(name).level for name in ("root", *OWN_LOGGERS)}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**configuration)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 class CountingStream(io.BytesIO):
@@ -177,9 +178,9 @@ def check(password: str) -> None:
 def test_json_lines_have_time_level_event_and_fields() -> None:
     stream = io.BytesIO()
     configure_logging(LogFormat.JSON, "info", stream)
-    log = structlog.get_logger("test")
+    log = logging.getLogger("scrollback.test")
     log.debug("hidden")
-    log.info("seen", status=200, text="zwei\nZeilen ü")
+    log.info("seen", extra={"status": 200, "text": "zwei\nZeilen ü"})
     (line,) = stream.getvalue().splitlines()
     fields = json.loads(line)
     assert fields.pop("timestamp").endswith("Z")
@@ -202,7 +203,7 @@ def test_exceptions_come_with_their_traceback_and_without_the_values_of_variable
     try:
         check(password)
     except ValueError as error:
-        structlog.get_logger("test").error("failed", exc_info=error)
+        logging.getLogger("scrollback.test").exception("failed", exc_info=error)
     text = stream.getvalue().decode()
     assert "ValueError: 9 characters" in text
     assert "Traceback" in text
@@ -250,7 +251,7 @@ async def test_lines_of_one_turn_are_written_together_and_in_order() -> None:
     stream = CountingStream()
     writer = LogWriter(stream)
     writer.info(b"one")
-    writer.debug(b"two")
+    writer.info(b"two")
     assert stream.writes == []
     await asyncio.sleep(0)
     writer.info(b"three")
@@ -258,13 +259,19 @@ async def test_lines_of_one_turn_are_written_together_and_in_order() -> None:
     assert stream.writes == [b"one\ntwo\n", b"three\n"]
 
 
+@pytest.mark.usefixtures("restored")
 @pytest.mark.parametrize("level", ["warning", "error", "critical"])
 async def test_what_is_wrong_is_written_at_once_with_what_came_before(level: str) -> None:
     stream = CountingStream()
-    writer = LogWriter(stream)
-    writer.info(b"before")
-    getattr(writer, level)(b"wrong")
-    assert stream.writes == [b"before\nwrong\n"]
+    configure_logging(LogFormat.JSON, "debug", stream)
+    log = logging.getLogger("scrollback.test")
+    log.debug("before")
+    log.info("then")
+    assert stream.writes == []
+    getattr(log, level)("wrong")
+    (written,) = stream.writes
+    events = [json.loads(line)["event"] for line in written.splitlines()]
+    assert events == ["before", "then", "wrong"]
     await asyncio.sleep(0)
     assert len(stream.writes) == 1
 
@@ -279,9 +286,9 @@ def test_without_an_event_loop_lines_are_written_at_once() -> None:
 def test_text_is_for_people_and_colourless_unless_on_a_terminal() -> None:
     stream = io.BytesIO()
     configure_logging(LogFormat.TEXT, "warning", stream)
-    log = structlog.get_logger("test")
+    log = logging.getLogger("scrollback.test")
     log.info("hidden")
-    log.warning("seen", name="lone \ud800 surrogate")
+    log.warning("seen", extra={"title": "lone \ud800 surrogate", "text": "two\nlines \x1b[31m"})
     (line,) = stream.getvalue().decode().splitlines()
     assert "seen" in line
     assert "\x1b" not in line

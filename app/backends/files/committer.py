@@ -7,13 +7,12 @@ before the write was not done; what fails after it has an unknown outcome, and t
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
-
-import structlog
 
 from app.backends.files.append import NotWritten, OutcomeUnknown, append
 from app.backends.files.catalogue import (
@@ -51,7 +50,7 @@ _SYNCERS = 8
 _UNKNOWN = "the store failed while it was making the change durable; retry with the same key"
 _NOTHING_DONE = "the store could not write the change; nothing was changed"
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Committer:
             except FileNotFoundError:
                 continue
             except OSError:
-                log.exception("sync_failed", file=name)
+                log.exception("sync_failed", extra={"file": name})
                 store.failed.add(name)
 
     def _commit_batch(self, batch: Sequence[Ordered]) -> list[Outcome]:
@@ -220,10 +219,10 @@ class Committer:
                 sync=always,
             )
         except NotWritten as error:
-            log.warning("append_refused", file=work.name, reason=str(error))
+            log.warning("append_refused", extra={"file": work.name, "reason": str(error)})
             return StoreUnavailable(f"{_NOTHING_DONE} ({error})")
         except OutcomeUnknown as error:
-            log.error("append_unknown", file=work.name, reason=str(error))  # noqa: TRY400
+            log.error("append_unknown", extra={"file": work.name, "reason": str(error)})  # noqa: TRY400
             store.failed.add(work.name)
             return UnknownOutcome(_UNKNOWN)
 
@@ -304,7 +303,7 @@ class Committer:
                 self._compaction.maintain(name, archived=name in archived)
             except (OSError, ScrollbackError):
                 # The commits are durable; the files are put right when they are next touched.
-                log.exception("maintenance_failed", file=name)
+                log.exception("maintenance_failed", extra={"file": name})
 
     def _purge(self) -> None:
         try:

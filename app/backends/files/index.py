@@ -10,14 +10,13 @@ index opens that one.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import structlog
 
 from app.backends.files.locks import Locks
 from app.backends.files.names import Layout
@@ -79,7 +78,7 @@ CREATE TABLE unreadable (
 ) WITHOUT ROWID;
 """
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 Rebuild = Callable[[sqlite3.Connection], None]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
 from msgspec import structs
 
 from app.backends.files.append import NotWritten, OutcomeUnknown
@@ -50,7 +50,7 @@ from app.model.session import Agent, Profile, Session, User
 _LOADED_TEXTS = 8192
 """How many searched texts are settled together: the more, the fewer runs they come to lie in."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

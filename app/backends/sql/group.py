@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import groupby
 
-import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -19,7 +19,7 @@ from app.model.errors import ScrollbackError
 _TRIES = 3
 """How often a commit is tried when others keep taking its key at the same moment."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 def carry_out_group(
@@ -101,5 +101,8 @@ def _carry_out_behind_savepoint(
         else:
             savepoint.commit()
             return committed
-    log.warning("commit_refused_by_database", session_id=commit.session_id, failure=failure.name)
+    log.warning(
+        "commit_refused_by_database",
+        extra={"session_id": commit.session_id, "failure": failure.name},
+    )
     return explain(failure)

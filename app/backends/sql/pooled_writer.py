@@ -8,12 +8,12 @@ nothing of it was done.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
-import structlog
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,7 +39,7 @@ _SHARED = 2
 """How many shared transactions run at once: one is prepared while another reaches the disk. With
 more, each would have fewer commits."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class _NothingDone(Exception):
@@ -181,7 +181,7 @@ class PooledWriter:
             failure = self._dialect.failure(error)
             if outcomes is None or failure is Failure.BUSY:
                 raise _NothingDone(failure, error) from error
-            log.warning("commit_interrupted", failure=failure.name, commits=len(work))
+            log.warning("commit_interrupted", extra={"failure": failure.name, "commits": len(work)})
             return await self._resolve(work, outcomes)
         return outcomes
 
@@ -222,7 +222,9 @@ class PooledWriter:
                 async with self._engine.connect() as connection:
                     happened = await connection.run_sync(_has_happened, keyed)
             except DATABASE_ERRORS as error:
-                log.warning("outcome_not_found_yet", failure=self._dialect.failure(error).name)
+                log.warning(
+                    "outcome_not_found_yet", extra={"failure": self._dialect.failure(error).name}
+                )
                 continue
             if happened:
                 return outcomes

@@ -6,12 +6,12 @@ the transaction of what it indexes.
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, FromClause, MetaData, Select, Table, func, select
 
 from app.backends.sql.prepared import Query
@@ -31,7 +31,7 @@ TITLE = 0
 _TELL_SECONDS = 5
 """How often the log is told how far indexing has come."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _CHUNK = 500
 """How many messages are read at once."""
@@ -203,5 +203,5 @@ def index_everything(search: SearchIndex, connection: Connection) -> int:
         done, after = done + len(ids), ids[-1]
         if time.monotonic() - told > _TELL_SECONDS:
             told = time.monotonic()
-            log.info("indexing_for_search", sessions=done, of=total)
+            log.info("indexing_for_search", extra={"sessions": done, "of": total})
     return done

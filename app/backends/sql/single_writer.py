@@ -7,6 +7,7 @@ next one. A commit is answered after its transaction is durable.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -37,7 +37,7 @@ _QUIET_TURNS = 2
 """Turns of the event loop without another commit: in so many a request that has come in is read
 and has come to its commit."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class SingleWriter:
