@@ -25,6 +25,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 
+from app.execution.batch_loader import BatchFuture
 from app.execution.compiled import lists, values
 from app.execution.compiled.by_type import CompletionByType
 from app.execution.compiled.info import LazyInfo
@@ -39,6 +40,7 @@ MOST_FIELDS = 2_000
 """Fields of one plan, each selection of each possible type once. A larger one is not compiled."""
 
 SHARED: dict[str, Any] = {
+    "BatchFuture": BatchFuture,
     "Info": LazyInfo,
     "Job": Job,
     "K": KINDS,

@@ -7,8 +7,6 @@ made only when it is needed after all, for an object that was awaited or came in
 
 from __future__ import annotations
 
-from graphql import get_named_type, is_composite_type
-
 from app.execution.compiled.by_type import is_told_by_type
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import Attribute, DirectCall, SourceItself
@@ -30,13 +28,6 @@ def answers_at_once(field: FieldPlan) -> bool:
         told = (*call.positional, *call.keywords.values())
         return not call.is_async and not call.takes_arguments and "info" not in told
     return isinstance(call, (Attribute, SourceItself))
-
-
-def is_mostly_awaited(field: FieldPlan) -> bool:
-    """Tells whether a field's value probably has to be awaited; a guess as well."""
-    if isinstance(field.call, DirectCall) and field.call.is_async:
-        return True
-    return is_composite_type(get_named_type(field.position.type)) and not answers_at_once(field)
 
 
 def inlined_plans(position: Position, blocks: int) -> list[ObjectPlan]:

@@ -100,7 +100,6 @@ class Job:
         self._fut_waiter: Future[Any] | None = None
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._context = copy_context()
-        run.unplaced += 1
         run.queue.append(self)
         run.open.append(self)
 
@@ -187,13 +186,8 @@ class Job:
                 run.enclose(mark, self.path)
             run.adopt(mark, self.up)
         if type(completed) is Job:
-            completed.place(self.into)
+            completed.into = self.into
         self.into[self.path[1]] = completed
-
-    def place(self, into: Any) -> None:
-        """Takes the object or list of the response that the value belongs to, by the path's end."""
-        self.into = into
-        self.run.unplaced -= 1
 
     def fail(self, error: Exception) -> None:
         """Records an error, and null in the nearest place that may be null."""

@@ -6,7 +6,7 @@ and tuples of objects have generated functions, which end here when an item fail
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -61,7 +61,7 @@ def _items(
                 except Exception as error:  # noqa: BLE001 - becomes an error of this item
                     place_failed(run, item, error, place)
             if type(result) is Job:
-                result.place(completed)
+                result.into = completed
             append(result)
             index += 1
     except Exception:
@@ -93,7 +93,7 @@ def _nullable_items(
                     place_failed(run, item, error, place, mark)
                     result = None
             if type(result) is Job:
-                result.place(completed)
+                result.into = completed
             append(result)
             index += 1
     except Exception:
@@ -150,7 +150,7 @@ async def _async_items(
                 run.drop(opened)
                 raise
             if type(result) is Job:
-                result.place(completed)
+                result.into = completed
             completed.append(result)
             jobs += run.open[opened:]
             queued += run.queue[begun:]
@@ -185,12 +185,12 @@ def item_failed(run: CompiledRun, item: Position, path: LinkedPath, mark: int) -
 
 
 def list_failed(
-    run: CompiledRun, item: Position, rest: Iterator[Any], path: LinkedPath
+    run: CompiledRun, item: Position, values: Sequence[Any], path: LinkedPath
 ) -> NoReturn:
-    """Raises the exception being handled, located at the item that it is of.
+    """Raises the exception being handled, located at the item of the list that it is of.
 
     The items behind it are given up.
     """
     error = raised()
-    _dispose_rest(run, rest)
+    _dispose_rest(run, iter(values[int(path[1]) + 1 :]))
     raise item.field.locate(error, path)

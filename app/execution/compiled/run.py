@@ -52,7 +52,6 @@ class CompiledRun:
         "queue",
         "root_value",
         "schema",
-        "unplaced",
         "variables",
     )
 
@@ -78,8 +77,6 @@ class CompiledRun:
         self.open: list[Job | Spot] = []
         """What is awaited below the place being completed, nothing around it known yet."""
         self.queue: list[Job] = []
-        self.unplaced = 0
-        """How many jobs don't know yet where they belong; those that were given up count too."""
         self.active: set[Job] = set()
         self.leftovers: list[Future[Any]] = []
         self._data: dict[str, Any] = {}

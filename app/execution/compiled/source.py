@@ -7,6 +7,7 @@ names of fields, as literals.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from graphql import (
 
 from app.execution.compiled.by_type import PlanByType
 from app.execution.compiled.expressions import expression_of
-from app.execution.compiled.inlining import answers_at_once, inlined_plans, is_mostly_awaited
+from app.execution.compiled.inlining import answers_at_once, inlined_plans
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import (
     Attribute,
@@ -46,6 +47,9 @@ UNCOMMON = {
 
 Numbers below 2**30 are compared fastest; the others of an `Int` need more than a look.
 """
+
+_LAST_TYPES = re.compile(r"\by\d+\b")
+"""The variables that hold the type of the value before."""
 
 BUILT_IN = (GraphQLString, GraphQLID, GraphQLInt, GraphQLFloat, GraphQLBoolean)
 
@@ -69,6 +73,8 @@ class Place:
     """An expression of the object's index, where it is an item of a list."""
     blocks: int = 0
     """Loops and `try` around it."""
+    whole_path: str = "p"
+    """The expression of the path without the maker, for where it is always made."""
 
     @property
     def path(self) -> str:
@@ -89,17 +95,25 @@ class SourceWriter:
         self.inlined: set[int] = set()
         """The numbers of the plans that were written into the functions of others."""
         self._inlines = True
+        self._told_directly: set[int] = set()
+        """The indexes of fields whose job is told its place by a line of its own."""
 
     def object_function(self, plan: ObjectPlan, *, inlines: bool = True) -> None:
         """Adds `b<number>(run, s, p)`: from the object `s` at the path `p` to its fields."""
         self._inlines = inlines
-        place = Place("s", "p")
-        lines = [*self._fields(plan, place), *_assembled(plan, "d"), "return d"]
+        place = Place("s")
+        lines = [*self._fields(plan, place), *self._assembled(plan, "d"), "return d"]
         self._function(f"b{plan.number}(run, s, p)", lines)
 
     def _function(self, signature: str, lines: list[str]) -> None:
-        opening = [" O = run.open"] if any("(O)" in line for line in lines) else []
-        self.lines += [f"def {signature}:", *opening, *_indented(lines)]
+        text = "\n".join(lines)
+        opening = ["O = run.open"] if "len(O)" in text else []
+        if "U = True" in text:
+            opening.append("U = False")
+        else:
+            lines = [line for line in lines if not line.lstrip().startswith("if U:")]
+        opening += [f"{name} = None" for name in sorted(set(_LAST_TYPES.findall(text)))]
+        self.lines += [f"def {signature}:", *_indented(opening), *_indented(lines)]
 
     def _fields(self, plan: ObjectPlan, place: Place) -> list[str]:
         """Returns the lines that leave each field's value in its variable."""
@@ -116,12 +130,12 @@ class SourceWriter:
         lines: list[str] = []
         if any(_takes_path(field, place) for field in plan.fields):
             base = f"p{plan.number}"
-            lines = [f"{base} = {place.path}"]
-            place = replace(place, base=base, indexes=(), maker=None)
+            lines = [f"{base} = {place.whole_path}"]
+            place = replace(place, base=base, indexes=(), maker=None, whole_path=base)
         return [
             *lines,
             *self._fields(plan, place),
-            *_assembled(plan, place.source),
+            *self._assembled(plan, place.source),
         ]
 
     def _field(self, field: FieldPlan, place: Place) -> list[str]:
@@ -133,6 +147,8 @@ class SourceWriter:
         path = _field_path(field, place)
         value = self._value(field, place, path)
         failed = f"except Exception: f{i} = failed(run, P{i}, {place.path})"
+        if not answers_at_once(field):
+            self._told_directly.add(i)
         if isinstance(call, DirectCall) and call.is_async:
             return [f"try: f{i} = Job(run, P{i}, {value}, {path})", failed]
         type_ = get_nullable_type(position.type)
@@ -150,7 +166,7 @@ class SourceWriter:
 
     def _leaf(self, field: FieldPlan, type_: Any, place: Place) -> list[str]:
         i = field.index
-        otherwise = f"f{i} = leaf(run, P{i}, f{i}, {place.path})"
+        otherwise = self._rarely(i, f"f{i} = leaf(run, P{i}, f{i}, {place.path})")
         unless_null = f"f{i} is not None and " if field.position.nullable else ""
         if type_ in BUILT_IN:
             uncommon = UNCOMMON[type_.name].format(i=i)
@@ -172,23 +188,35 @@ class SourceWriter:
         if position.item is None:
             self.names[f"C{i}"] = position.by_type
             unless_null = f"if f{i} is not None: " if position.nullable else ""
-            called = [f"{unless_null}f{i} = C{i}[type(f{i})](run, f{i}, {path})"]
+            called = f"{unless_null}f{i} = C{i}[type(f{i})](run, f{i}, {path})"
             plans = self._inlined_plans(position, place.blocks + 1, answers_at_once(field))
             if not plans:
-                return called
+                self._told_directly.add(i)
+                loading = f"if type(f{i}) is BatchFuture: f{i} = Job(run, P{i}, f{i}, {path})"
+                if answers_at_once(field):
+                    return [called]
+                return [loading, f"el{called}" if unless_null else f"else: {called}"]
             parameters, around = self._parameters(place)
             self.lines.append(f"def t{i}({parameters}): return {_field_path(field, around)}")
-            inner = replace(place, source=f"f{i}", maker=f"t{i}", item=None)
-            return self._object(i, position, plans, replace(inner, blocks=place.blocks + 1), called)
+            inner = replace(
+                place,
+                source=f"f{i}",
+                maker=f"t{i}",
+                item=None,
+                blocks=place.blocks + 1,
+                whole_path=f"({place.whole_path}, {field.key!r}, {field.typename!r})",
+            )
+            return self._object(i, position, plans, inner, [self._rarely(i, called)])
         item_type = get_nullable_type(position.item.type)
         if is_list_type(item_type) or is_leaf_type(item_type):
             self.names[f"C{i}"] = position.plain
+            self._told_directly.add(i)
             return [
                 f"if K[type(f{i})]: f{i} = value(run, P{i}, f{i}, {path})",
                 f"else: f{i} = C{i}(run, f{i}, {path})",
             ]
         whether = f"if type(f{i}) is tuple or type(f{i}) is list:"
-        otherwise = f"else: f{i} = value(run, P{i}, f{i}, {path})"
+        otherwise = self._rarely(i, f"else: f{i} = value(run, P{i}, f{i}, {path})")
         if self._inlined_plans(position.item, place.blocks + 4, answers_at_once(field)):
             items = self._items(field, position.item, f"f{i}", place, path)
             return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise]
@@ -214,7 +242,7 @@ class SourceWriter:
         path = f"({path}, {index}, None)"
         lines = [
             f"x{i} = C{i}[type(x{i})](run, x{i}, {path})",
-            f"if type(x{i}) is Job: x{i}.place(c{i})",
+            f"if type(x{i}) is Job: x{i}.into = c{i}",
         ]
         blocks = 3 if place is None else place.blocks + 4
         plans = self._inlined_plans(item, blocks)
@@ -223,10 +251,18 @@ class SourceWriter:
             parameters += ", i"
             listed = "p" if place is None else _field_path(field, around)
             self.lines.append(f"def t{i}({parameters}): return ({listed}, i, None)")
+            outer = place or Place("v")
+            if place is not None:
+                listed = f"({place.whole_path}, {field.key!r}, {field.typename!r})"
             inner = replace(
-                place or Place("v"), source=f"x{i}", maker=f"t{i}", item=index, blocks=blocks
+                outer,
+                source=f"x{i}",
+                indexes=(*outer.indexes, index),
+                maker=f"t{i}",
+                item=index,
+                blocks=blocks,
+                whole_path=f"({listed}, {index}, None)",
             )
-            inner = replace(inner, indexes=(*inner.indexes, index))
             path = inner.path
             lines = self._object(i, item, plans, inner, lines)
         if item.nullable:
@@ -242,12 +278,11 @@ class SourceWriter:
             ]
         return [
             f"c{i} = []",
-            f"n{i} = iter({values})",
             "try:",
-            f" for x{i} in n{i}:",
+            f" for x{i} in {values}:",
             *_indented(lines, 2),
             f"  c{i}.append(x{i})",
-            f"except Exception: list_failed(run, I{i}, n{i}, {path})",
+            f"except Exception: list_failed(run, I{i}, {values}, {path})",
         ]
 
     def _parameters(self, place: Place) -> tuple[str, Place]:
@@ -260,13 +295,38 @@ class SourceWriter:
     ) -> list[str]:
         """Returns the lines that complete an object: where it is for these plans, else `called`."""
         self.names[f"A{i}"] = PlanByType(position)
-        lines = [f"k{i} = A{i}[type({place.source})]"]
+        # Most values are of the type of the last one.
+        type_ = f"type({place.source})"
+        lines = [f"if {type_} is not y{i}: y{i} = {type_}; k{i} = A{i}[y{i}]"]
         word = "if"
         for plan in plans:
             lines.append(f"{word} k{i} == {plan.number}:")
             lines += _indented(self._inlined(plan, place))
             word = "elif"
         return [*lines, "else:", *_indented(called)]
+
+    def _rarely(self, i: int, line: str) -> str:
+        """Returns the line of what is not common, after which there may be a job in the object."""
+        return line if i in self._told_directly else f"{line}; U = True"
+
+    def _assembled(self, plan: ObjectPlan, variable: str) -> list[str]:
+        """Returns the lines that make an object's part of the response from its fields' variables.
+
+        What is awaited is told its place: where that is usual by a line of its own, otherwise by
+        looking through the object.
+        """
+        entries: list[str] = []
+        awaited: list[str] = []
+        for field in plan.fields:
+            value = repr(field.typename) if field.name == "__typename" else f"f{field.index}"
+            entries.append(f"{field.key!r}: {value}")
+            if field.index in self._told_directly:
+                awaited.append(f"if type({value}) is Job: {value}.into = {variable}")
+        return [
+            f"{variable} = {{{', '.join(entries)}}}",
+            *awaited,
+            f"if U: place({variable})",
+        ]
 
     def _value(self, field: FieldPlan, place: Place, path: str) -> str:
         """Returns the expression of what the field's resolver returns."""
@@ -319,26 +379,6 @@ def _takes_path(field: FieldPlan, place: Place) -> bool:
     """Tells whether completing a field takes the path of its object, even in the common way."""
     known = field.name == "__typename" or _is_index(field, place) or answers_at_once(field)
     return not known
-
-
-def _assembled(plan: ObjectPlan, variable: str) -> list[str]:
-    """Returns the lines that make an object's part of the response from its fields' variables.
-
-    What is awaited is told its place: where that is usual by a line of its own, otherwise by
-    looking through the object.
-    """
-    entries: list[str] = []
-    awaited: list[str] = []
-    for field in plan.fields:
-        value = repr(field.typename) if field.name == "__typename" else f"f{field.index}"
-        entries.append(f"{field.key!r}: {value}")
-        if field.name != "__typename" and is_mostly_awaited(field):
-            awaited.append(f"if type({value}) is Job: {value}.place({variable})")
-    return [
-        f"{variable} = {{{', '.join(entries)}}}",
-        *awaited,
-        f"if run.unplaced: place({variable})",
-    ]
 
 
 def _indented(lines: list[str], levels: int = 1) -> list[str]:

@@ -71,10 +71,10 @@ def place_failed(
 
 
 def place_jobs(completed: dict[str, Any]) -> None:
-    """Tells the jobs among the values of an object where they belong, if they don't know."""
+    """Tells the jobs among the values of an object where they belong."""
     for value in completed.values():
-        if type(value) is Job and value.into is None:
-            value.place(completed)
+        if type(value) is Job:
+            value.into = completed
 
 
 def checked(position: Position, plain: Complete) -> Complete:
