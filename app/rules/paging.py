@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from app.model.errors import InvalidInput, LimitExceeded
 from app.model.identifiers import Sequence
@@ -28,9 +29,19 @@ def choose_window(
         raise InvalidInput("Give first or last, not both: a page is taken from one end.", ("last",))
     if last is not None:
         size = check_page_size(last, "last", limits)
-        return Window(limit=size, take=Take.LAST, after=after, before=before)
-    size = limits.page_size if first is None else check_page_size(first, "first", limits)
-    return Window(limit=size, take=Take.FIRST, after=after, before=before)
+        take = Take.LAST
+    else:
+        size = limits.page_size if first is None else check_page_size(first, "first", limits)
+        take = Take.FIRST
+    if after is None and before is None:
+        return _end(size, take)
+    return Window(limit=size, take=take, after=after, before=before)
+
+
+# One object for all that want the same: as a key its hash is computed once.
+@lru_cache(maxsize=256)
+def _end(size: int, take: Take) -> Window[Any]:
+    return Window(limit=size, take=take)
 
 
 def choose_windows_around(
