@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.backends.open import open_backend
 from app.backends.protocol import EVERYTHING
 from app.backends.sql.backend import SqlBackend
+from app.backends.sql.dialects.dialect import Failure
+from app.backends.sql.dialects.postgresql import PostgresqlDialect
 from app.backends.sql.dialects.postgresql_connections import Connections
 from app.model.errors import StoreUnavailable
 from tests.backends.conftest import SESSION, create
@@ -44,7 +47,7 @@ async def opened(postgresql: DatabaseServer) -> Opened:
 @pytest.fixture
 async def connections(opened: Opened) -> AsyncIterator[Connections]:
     """Room for three."""
-    connections = Connections(opened.connect, SIZE)
+    connections = Connections(opened.connect, SIZE, wait_seconds=20)
     yield connections
     await connections.close()
     assert all(connection.is_closed() for connection in opened.connections)
@@ -125,6 +128,17 @@ async def test_a_failure_to_connect_is_the_askers_alone(
             await connections.take()
     opened.failing = False
     assert await ask(connections, 1) == 1
+
+
+async def test_who_waits_too_long_is_told_that_the_store_is_busy(opened: Opened) -> None:
+    connections = Connections(opened.connect, 1, wait_seconds=0.05)
+    connection = await connections.take()
+    with pytest.raises(PoolTimeout) as raised:
+        await connections.take()
+    assert PostgresqlDialect().failure(raised.value) is Failure.BUSY
+    connections.give(connection)
+    assert await ask(connections, 1) == 1
+    await connections.close()
 
 
 async def test_closing_waits_for_what_is_lent_and_lends_no_more(

@@ -106,8 +106,13 @@ class PostgresqlDialect(ServerDialect):
 
     def create_reads(self, engine: AsyncEngine, url: URL) -> Reads:
         pool = engine.pool
-        size = pool.size() if isinstance(pool, QueuePool) else 1
-        return PostgresqlReads(engine, self.driver_url(url), self.driver_arguments(url), size)
+        return PostgresqlReads(
+            engine,
+            self.driver_url(url),
+            self.driver_arguments(url),
+            size=pool.size() if isinstance(pool, QueuePool) else 1,
+            wait_seconds=options_of(url).pool_timeout,
+        )
 
     def require_version(self, connection: Connection) -> None:
         version = int((connection.dialect.server_version_info or (0,))[0])

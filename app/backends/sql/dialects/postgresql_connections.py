@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import asyncpg
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.model.errors import StoreUnavailable
 
@@ -24,9 +25,16 @@ class Connections:
     Who waits gets the next that is free, in turn. Of idle ones that used last is lent first.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], size: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        size: int,
+        wait_seconds: float,
+    ) -> None:
+        """`wait_seconds`: how long one may wait for a connection to become free."""
         self._connect = connect
         self._size = size
+        self._wait_seconds = wait_seconds
         self._idle: list[asyncpg.Connection] = []
         self._lent = 0
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
@@ -35,7 +43,10 @@ class Connections:
         self._returned = asyncio.Event()
 
     async def take(self) -> asyncpg.Connection:
-        """Lends a connection, when there is one. Raises what connecting raises."""
+        """Lends a connection, when there is one.
+
+        Raises what connecting raises, and SQLAlchemy's TimeoutError after too long a wait.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed")
         connection: asyncpg.Connection | None = None
@@ -87,11 +98,14 @@ class Connections:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            return await turn
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._wait_seconds):
+                return await turn
+        except (asyncio.CancelledError, TimeoutError) as error:
             # The place may have come in the same moment; then somebody else gets it.
             if turn.done() and not turn.cancelled():
                 self._pass_on(turn.result())
+            if isinstance(error, TimeoutError):
+                raise PoolTimeout("no connection became free in time") from error
             raise
 
     def _pass_on(self, connection: asyncpg.Connection | None) -> None:

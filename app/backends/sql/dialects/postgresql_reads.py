@@ -27,8 +27,19 @@ request wherever a plan for some values looks a little cheaper."""
 class PostgresqlReads:
     """Connections of asyncpg, opened when they are first needed; satisfies `Reads`."""
 
-    def __init__(self, engine: AsyncEngine, url: URL, arguments: dict[str, Any], size: int) -> None:
-        """`url` and `arguments` are those of the engine, whose listeners learn of statements."""
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        url: URL,
+        arguments: dict[str, Any],
+        *,
+        size: int,
+        wait_seconds: float,
+    ) -> None:
+        """`url` and `arguments` are those of the engine, whose listeners learn of statements.
+
+        At most `size` connections; one may wait `wait_seconds` for one to become free.
+        """
         self._engine = engine.sync_engine
         self._statements = PreparedStatements(engine.dialect)
         _, given = engine.dialect.create_connect_args(url)
@@ -36,7 +47,7 @@ class PostgresqlReads:
         self._arguments |= arguments
         settings = {**arguments.get("server_settings", {}), **_SETTINGS}
         self._arguments["server_settings"] = settings
-        self._connections = Connections(self._connect, size)
+        self._connections = Connections(self._connect, size, wait_seconds)
 
     async def fetch(self, query: Query, *, long: bool = False) -> Rows:
         statement, parameters = query
