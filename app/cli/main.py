@@ -6,19 +6,14 @@ import sys
 
 import click
 
-from app.cli import (
-    copy,
-    doctor,
-    export,
-    import_nanobot,
-    import_openai,
-    import_scrollback,
-    migrate,
-    schema,
-    serve,
-    verify,
-)
 from app.cli.command import INTERRUPTED
+from app.cli.lazy_group import LazyGroup
+
+_COMMANDS = {
+    name: f"app.cli.{name}"
+    for name in ("copy", "doctor", "export", "migrate", "schema", "serve", "verify")
+}
+_IMPORTS = {name: f"app.cli.import_{name}" for name in ("nanobot", "openai", "scrollback")}
 
 _EXIT_CODES = (
     ("0", "Done, nothing to report."),
@@ -29,7 +24,7 @@ _EXIT_CODES = (
 )
 
 
-class _Root(click.Group):
+class _Root(LazyGroup):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes a first example and the exit codes."""
         with formatter.section("Examples"):
@@ -39,7 +34,7 @@ class _Root(click.Group):
             formatter.write_dl(list(_EXIT_CODES))
 
 
-@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Root, modules=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scrollback", message="%(prog)s %(version)s")
 def cli() -> None:
     """Scrollback: the conversation store for AI chat and agents.
@@ -49,27 +44,9 @@ def cli() -> None:
     """
 
 
-@cli.group("import")
+@cli.group("import", cls=LazyGroup, modules=_IMPORTS)
 def import_group() -> None:
     """Import conversations, from other programs or from an archive."""
-
-
-for command in (
-    import_openai.command,
-    import_nanobot.command,
-    import_scrollback.command,
-):
-    import_group.add_command(command)
-for command in (
-    serve.command,
-    export.command,
-    schema.command,
-    doctor.command,
-    migrate.command,
-    copy.command,
-    verify.command,
-):
-    cli.add_command(command)
 
 
 def main() -> None:
