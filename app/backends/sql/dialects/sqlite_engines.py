@@ -13,6 +13,9 @@ _READERS = 4
 _CHECKPOINT_PAGES = 4_000
 """How long the write-ahead log grows, 16 MB: a page that many commits have changed, such as the
 end of an index, is then copied to the database once."""
+_MAP_BYTES = 1 << 30
+"""How much of a file is read as memory that the system shares and takes back. What is beyond is
+copied into the connection's cache first."""
 _LONG_WRITE_CACHE_KIB = 16_384
 """An import changes more pages than a commit: each that does not fit goes to the log at once, and
 again when it is changed again. What reads and commits keeps to SQLite's two megabytes, with which
@@ -123,7 +126,7 @@ def _prepare(connection: Any, *, writing: bool, cache_kib: int | None = None) ->
     cursor.execute("PRAGMA foreign_keys = ON")
     if cache_kib is not None:
         cursor.execute(f"PRAGMA cache_size = -{cache_kib}")
-    cursor.execute("PRAGMA mmap_size = 268435456")
+    cursor.execute(f"PRAGMA mmap_size = {_MAP_BYTES}")
     if writing:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
