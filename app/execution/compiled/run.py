@@ -35,6 +35,7 @@ class CompiledRun:
         "_broken",
         "_core",
         "_data",
+        "_ended",
         "_failed",
         "_finished",
         "_nulls",
@@ -81,6 +82,7 @@ class CompiledRun:
         self.leftovers: list[Future[Any]] = []
         self._data: dict[str, Any] = {}
         self._batches: dict[Batch, list[Job]] = {}
+        self._ended: list[Batch] = []
         self._roots: list[Job | Spot] = []
         self._spots: list[Spot] = []
         self._nulls: list[LinkedPath] = []
@@ -160,8 +162,8 @@ class CompiledRun:
         self._data = data
 
     async def _settle(self) -> None:
-        while self.queue:
-            if len(self.queue) == 1:
+        while self.queue or self._ended:
+            if len(self.queue) == 1 and not self.active:
                 (job,) = self.queue
                 self.queue = []
                 if not job.dead:
@@ -171,6 +173,7 @@ class CompiledRun:
             loop: Any = self.loop
             _leave_task(loop, task)
             try:
+                self._settle_ended()
                 self._start_queued()
             finally:
                 _enter_task(loop, task)
@@ -192,25 +195,34 @@ class CompiledRun:
         waiting = self._batches.get(batch)
         if waiting is None:
             waiting = self._batches[batch] = []
-            batch.add_done_callback(self._settle_batch)
+            batch.add_done_callback(self._note_end)
         waiting.append(job)
 
-    def _settle_batch(self, batch: Batch) -> None:
-        for job in self._batches.pop(batch):
-            job.settle()
-        self.go_on()
+    def _note_end(self, batch: Batch) -> None:
+        # The run's own task does the rest, so that a large response is made, encoded and freed in
+        # one go, and not together with those of all requests whose batches ended at the same time.
+        self._ended.append(batch)
+        self._wake()
+
+    def _settle_ended(self) -> None:
+        while self._ended:
+            for job in self._batches.pop(self._ended.pop(0)):
+                job.settle()
 
     def go_on(self) -> None:
         """Starts what the last step has asked for, and ends the wait when there is no more."""
         self._start_queued()
-        if not self.active and self._finished is not None and not self._finished.done():
+        if not self.active:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._finished is not None and not self._finished.done():
             self._finished.set_result(None)
 
     def break_off(self, error: BaseException) -> None:
         """Ends the run with an exception that is no error of a field, such as an interrupt."""
         self._broken = error
-        if self._finished is not None and not self._finished.done():
-            self._finished.set_result(None)
+        self._wake()
 
     def enclose(self, mark: int, path: LinkedPath) -> None:
         """Notes the nullable place around all that came to be awaited since `mark`."""
