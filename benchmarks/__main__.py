@@ -143,6 +143,7 @@ async def measure_store(servers: Measuring, options: argparse.Namespace) -> list
         server: await choose(server, options, servers.size.deep) for server in servers.servers
     }
     named = chosen[servers.ours]
+    memory = {"start": servers.ours.anonymous_memory()}
     measured: dict[tuple[Server, str], list[Measured]] = defaultdict(list)
     for number in range(options.rounds):
         for name in named:
@@ -156,6 +157,7 @@ async def measure_store(servers: Measuring, options: argparse.Namespace) -> list
                         seconds=options.seconds,
                     )
                 )
+            memory[name] = servers.ours.anonymous_memory()
     statements = await count_statements(servers.url, list(named.values()))
     results = [
         result_of(
@@ -170,9 +172,10 @@ async def measure_store(servers: Measuring, options: argparse.Namespace) -> list
     ]
     if not options.only or "fan-out" in options.only:
         results.append(await measure_fan_out(servers, options))
-    memory = servers.ours.anonymous_memory()
-    if memory is not None:
-        console.print(f"{servers.name}: {memory:.0f} MiB of anonymous memory after all that")
+        memory["fan-out"] = servers.ours.anonymous_memory()
+    told = ", ".join(f"{after} {mib:.0f}" for after, mib in memory.items() if mib is not None)
+    if told:
+        console.print(f"{servers.name}: MiB of anonymous memory after each: {told}")
     if not options.no_stages:
         requests = 64 if options.quick else 640
         shares = await measure_stages(
