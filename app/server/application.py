@@ -5,18 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from app.server.graphiql_page import GraphiqlPage
 from app.server.health import Health
 from app.server.http import GraphQLEndpoint
 from app.server.lifecycle import LIFECYCLE, Lifecycle
 from app.server.metrics import Metrics
-from app.server.middleware import observe
+from app.server.observing import Handler, Observer
 from app.server.origins import OriginPolicy
 from app.server.parts import ServerOptions, ServerParts
 
+_READING = ("GET", "HEAD")
+
 OPTIONS = web.AppKey("options", ServerOptions)
+
+
+def for_reading(handler: Handler) -> Handler:
+    """Returns a handler that lets only GET and HEAD through to this one."""
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        if request.method not in _READING:
+            raise web.HTTPMethodNotAllowed(request.method, _READING)
+        return await handler(request)
+
+    return read
+
+
+async def nothing_here(_: web.Request) -> web.StreamResponse:
+    """Answers for all paths that nobody else answers for."""
+    raise web.HTTPNotFound
 
 
 def redirect_to(path: str) -> Handler:
@@ -42,19 +59,23 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
     metrics = Metrics(parts.executor.statistics, lifecycle)
     endpoint = GraphQLEndpoint(parts, lifecycle, origins, page)
 
-    application = web.Application(
-        client_max_size=options.body_limit, middlewares=[observe(origins, metrics, options.path)]
-    )
+    application = web.Application(client_max_size=options.body_limit)
     application[LIFECYCLE] = lifecycle
     application[OPTIONS] = options
+    observed = Observer(origins, metrics, options.path).observed
     router = application.router
-    router.add_route("*", options.path, endpoint.handle)
-    router.add_get("/healthz", health.live)
-    router.add_get("/readyz", health.ready)
-    router.add_get("/metrics", metrics.handle)
+    router.add_route("*", options.path, observed(endpoint.handle))
+    reading: dict[str, Handler] = {
+        "/healthz": health.live,
+        "/readyz": health.ready,
+        "/metrics": metrics.handle,
+    }
     if page is not None:
-        router.add_get("/", redirect_to(options.path))
-        router.add_get(options.path + "/assets/{name:.+}", page.asset)
+        reading["/"] = redirect_to(options.path)
+        reading[options.path + "/assets/{name:.+}"] = page.asset
+    for path, handler in reading.items():
+        router.add_route("*", path, observed(for_reading(handler)))
+    router.add_route("*", "/{path:.*}", observed(nothing_here))
 
     async def drain(_: web.Application) -> None:
         await lifecycle.drain(options.drain_timeout, options.close_timeout)

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 
 from app.execution.document import Prepared
-from app.execution.operation import OperationKind, Request, Response
+from app.execution.operation import OperationKind, Response
 from app.server.authentication import AuthenticationFailed
 from app.server.event_stream import send_response, stream_subscription
 from app.server.exchange import EXCHANGE, Exchange, accept_header
@@ -21,7 +21,7 @@ from app.server.graphiql_page import GraphiqlPage
 from app.server.lifecycle import Lifecycle
 from app.server.negotiation import Acceptable, MediaType, negotiate
 from app.server.origins import METHODS, OriginPolicy
-from app.server.parts import Authenticated, ServerParts
+from app.server.parts import ServerParts
 from app.server.refusal import Refusal, shutting_down
 from app.server.request_parsing import check_content_type, parse_body, parse_query_string
 from app.server.websocket import serve_socket
@@ -47,44 +47,71 @@ class GraphQLEndpoint:
         """Answers any method. Raises Refusal for whatever is not an operation to run."""
         exchange = request[EXCHANGE]
         exchange.cors = self._origins.check_origin(request)
-        if request.method == "POST":
-            return await self._post(request, exchange)
-        if request.method == "GET":
+        method = request.method
+        if method == "GET":
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._open_socket(request, exchange)
-            return await self._get(request, exchange)
-        if request.method == "OPTIONS":
-            return web.Response(
-                status=204,
-                headers={
-                    **exchange.headers,
-                    "Allow": METHODS,
-                    **self._origins.preflight_headers(request),
-                },
-            )
-        raise Refusal(405, "METHOD_NOT_ALLOWED", "Send GraphQL by POST or GET.", {"Allow": METHODS})
-
-    async def _post(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+            if self._page is not None and negotiate(accept_header(request)).page:
+                return self._page.respond(exchange)
+        elif method != "POST":
+            return self._answer_other(request, exchange)
         acceptable = self._negotiate(request)
-        check_content_type(request.headers.get("Content-Type", ""))
-        authenticated = await self._admit(request)
-        body = await self._read_body(request)
-        operation = parse_body(body, self._options.depth_limit)
-        return await self._run(request, exchange, operation, acceptable, authenticated)
-
-    async def _get(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
-        if self._page is not None and negotiate(accept_header(request)).page:
-            return self._page.respond(exchange)
-        acceptable = self._negotiate(request)
-        if len(request.raw_path) > self._options.url_limit:
+        if method == "POST":
+            check_content_type(request.headers.get("Content-Type", ""))
+        else:
+            self._check_url(request)
+        if self._lifecycle.draining:
+            raise shutting_down()
+        try:
+            authenticated = await self._parts.authenticate(request, {})
+        except AuthenticationFailed as failure:
             raise Refusal(
-                414,
-                "URI_TOO_LONG",
-                f"The URL is longer than {self._options.url_limit} bytes. Send it by POST.",
+                401, "UNAUTHENTICATED", str(failure), {"WWW-Authenticate": "Bearer"}
+            ) from failure
+        if method == "GET":
+            operation = parse_query_string(request.query, self._options.depth_limit)
+        else:
+            body = self._body_at_hand(request)
+            if body is None:
+                body = await self._read_body(request)
+            operation = parse_body(body, self._options.depth_limit)
+        executor = self._parts.executor
+        prepared = executor.prepare(operation)
+        response: Response
+        if isinstance(prepared, Response):
+            response = prepared
+        else:
+            exchange.kind = prepared.kind.value
+            exchange.operation = prepared.operation_name
+            _check_transport(method, prepared, acceptable)
+            context = self._parts.open_context(authenticated.caller)
+            if prepared.kind is OperationKind.MUTATION:
+                response = await self._lifecycle.run_to_end(
+                    executor.execute(prepared, operation, context)
+                )
+            elif prepared.kind is OperationKind.QUERY:
+                response = await executor.execute(prepared, operation, context)
+            else:
+                results = await executor.subscribe(
+                    prepared, operation, context, renew=context.renew, caller=authenticated.caller
+                )
+                if not isinstance(results, Response):
+                    return await stream_subscription(
+                        request, exchange, results, self._options, self._lifecycle, authenticated
+                    )
+                response = results
+        if acceptable.json is None:
+            return await send_response(request, exchange, response, self._options)
+        return _respond_json(request, exchange, response, acceptable.json)
+
+    def _answer_other(self, request: web.Request, exchange: Exchange) -> web.Response:
+        """Answers a preflight; refuses all that is neither that nor a GET or a POST."""
+        if request.method != "OPTIONS":
+            raise Refusal(
+                405, "METHOD_NOT_ALLOWED", "Send GraphQL by POST or GET.", {"Allow": METHODS}
             )
-        authenticated = await self._admit(request)
-        operation = parse_query_string(request.query, self._options.depth_limit)
-        return await self._run(request, exchange, operation, acceptable, authenticated)
+        headers = {"Allow": METHODS, **self._origins.preflight_headers(request)}
+        return web.Response(status=204, headers={**exchange.headers, **headers})
 
     async def _open_socket(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         if self._lifecycle.draining:
@@ -102,28 +129,29 @@ class GraphQLEndpoint:
             )
         return acceptable
 
-    async def _admit(self, request: web.Request) -> Authenticated[Any]:
-        if self._lifecycle.draining:
-            raise shutting_down()
-        try:
-            return await self._parts.authenticate(request, {})
-        except AuthenticationFailed as failure:
+    def _check_url(self, request: web.Request) -> None:
+        if len(request.raw_path) > self._options.url_limit:
             raise Refusal(
-                401, "UNAUTHENTICATED", str(failure), {"WWW-Authenticate": "Bearer"}
-            ) from failure
+                414,
+                "URI_TOO_LONG",
+                f"The URL is longer than {self._options.url_limit} bytes. Send it by POST.",
+            )
 
-    async def _read_body(self, request: web.Request) -> bytes:
+    def _body_at_hand(self, request: web.Request) -> bytes | None:
+        """Returns the body where it came with the headers, as small ones do."""
         limit = self._options.body_limit
         announced = request.content_length
         if announced is not None and announced > limit:
             raise self._too_large()
         content = request.content
-        if content.is_eof():
-            # All of it came with the headers, as small requests do: nothing to wait for.
-            body = content.read_nowait()
-            if len(body) > limit:
-                raise self._too_large()
-            return body
+        if not content.is_eof():
+            return None
+        body = content.read_nowait()
+        if len(body) > limit:
+            raise self._too_large()
+        return body
+
+    async def _read_body(self, request: web.Request) -> bytes:
         try:
             async with asyncio.timeout(self._options.body_timeout):
                 return await request.read()
@@ -136,56 +164,18 @@ class GraphQLEndpoint:
         limit = self._options.body_limit
         return Refusal(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.")
 
-    async def _run(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        operation: Request,
-        acceptable: Acceptable,
-        authenticated: Authenticated[Any],
-    ) -> web.StreamResponse:
-        executor = self._parts.executor
-        prepared = executor.prepare(operation)
-        if isinstance(prepared, Response):
-            return await self._respond(request, exchange, prepared, acceptable)
-        exchange.kind = prepared.kind.value
-        exchange.operation = prepared.operation_name
-        _check_transport(request.method, prepared, acceptable)
-        context = self._parts.open_context(authenticated.caller)
-        if prepared.kind is OperationKind.SUBSCRIPTION:
-            results = await executor.subscribe(
-                prepared, operation, context, renew=context.renew, caller=authenticated.caller
-            )
-            if not isinstance(results, Response):
-                return await stream_subscription(
-                    request, exchange, results, self._options, self._lifecycle, authenticated
-                )
-            response = results
-        elif prepared.kind is OperationKind.MUTATION:
-            response = await self._lifecycle.run_to_end(
-                executor.execute(prepared, operation, context)
-            )
-        else:
-            response = await executor.execute(prepared, operation, context)
-        return await self._respond(request, exchange, response, acceptable)
 
-    async def _respond(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        response: Response,
-        acceptable: Acceptable,
-    ) -> web.StreamResponse:
-        if acceptable.json is None:
-            return await send_response(request, exchange, response, self._options)
-        if acceptable.json is MediaType.RESPONSE_JSON and _is_request_error(response):
-            shown = response.formatted()
-            shown.pop("data", None)
-            # What began and was stopped is not the client's fault, and may be tried again.
-            status = 504 if response.executed else 400
-            return exchange.respond_json(request, orjson.dumps(shown), status, acceptable.json)
-        # For application/json the specification wants 200 even where nothing was executed.
-        return exchange.respond_json(request, response.encoded(), 200, acceptable.json)
+def _respond_json(
+    request: web.Request, exchange: Exchange, response: Response, media_type: MediaType
+) -> web.StreamResponse:
+    if media_type is MediaType.RESPONSE_JSON and _is_request_error(response):
+        shown = response.formatted()
+        shown.pop("data", None)
+        # What began and was stopped is not the client's fault, and may be tried again.
+        status = 504 if response.executed else 400
+        return exchange.respond_json(request, orjson.dumps(shown), status, media_type)
+    # For application/json the specification wants 200 even where nothing was executed.
+    return exchange.respond_json(request, response.encoded(), 200, media_type)
 
 
 def _is_request_error(response: Response) -> bool:

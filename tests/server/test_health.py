@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -78,6 +80,18 @@ async def test_probes_take_no_other_method(http: ClientSession, url: str) -> Non
     async with http.post(url.replace("/graphql", "/readyz")) as response:
         assert response.status == 405
         assert response.headers["Allow"] == "GET, HEAD"
+
+
+async def test_other_methods_than_reading_are_refused_and_told_which_are_not(
+    http: ClientSession, url: str, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async with http.post(url.replace("/graphql", "/healthz")) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET, HEAD"
+        (error,) = (await response.json())["errors"]
+    assert error["extensions"]["code"] == "METHOD_NOT_ALLOWED"
+    (line,) = logged
+    assert line["status"] == 405
 
 
 async def test_head_is_answered_without_a_body(url: str) -> None:
