@@ -25,19 +25,40 @@ class BatchFuture(Future[V]):
 
     batch: Batch
 
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Gives up the key; a batch whose keys are all given up is not loaded any further."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self.batch.give_up()
+        return cancelled
+
 
 class Batch:
     """Keys that are loaded together. Closed, it takes no more of them."""
 
-    __slots__ = ("_callbacks", "_task", "closed", "ended", "futures")
+    __slots__ = ("_callbacks", "_task", "_wanted", "closed", "ended", "futures")
 
     def __init__(self) -> None:
         self.futures: dict[Any, BatchFuture[Any]] = {}
         self.closed = False
         self.ended = False
         """All keys are answered; only where the loading itself was cancelled, some are not."""
+        self._wanted = 0
         self._callbacks: list[Callable[[Batch], None]] = []
         self._task: Task[None] | None = None
+
+    def add(self, key: object, future: BatchFuture[Any]) -> None:
+        """Takes a key, again if its future was cancelled."""
+        future.batch = self
+        self.futures[key] = future
+        self._wanted += 1
+
+    def give_up(self) -> None:
+        """Ends the loading once nobody wants any of the keys. Called for each, once."""
+        self._wanted -= 1
+        if not self._wanted and self._task is not None:
+            self.closed = True
+            self._task.cancel()
 
     def add_done_callback(self, callback: Callable[[Batch], None]) -> None:
         """Calls back once, in the turn of the event loop in which the futures' callbacks are."""
@@ -47,7 +68,9 @@ class Batch:
         """Takes the task that loads the keys."""
         self._task = task
         task.add_done_callback(self._end)
-        self._watch()
+        if not self._wanted:
+            self.closed = True
+            task.cancel()
 
     def _end(self, _task: Task[None]) -> None:
         callbacks, self._callbacks = self._callbacks, []
@@ -57,20 +80,6 @@ class Batch:
         self.futures = {}
         for callback in callbacks:
             callback(self)
-
-    def _watch(self) -> None:
-        """Ends the loading once everybody has given up. One future is watched at a time."""
-        for future in self.futures.values():
-            if not future.cancelled():
-                future.add_done_callback(self._look_again)
-                return
-        if self._task is not None:
-            self.closed = True
-            self._task.cancel()
-
-    def _look_again(self, future: Future[Any]) -> None:
-        if future.cancelled():
-            self._watch()
 
 
 class BatchLoader(Generic[K, V]):
@@ -99,8 +108,8 @@ class BatchLoader(Generic[K, V]):
             # task begins. Resolvers that are a turn behind their siblings still join.
             loop.call_soon(self._begin, batch, loop)
         future: BatchFuture[V | None] = BatchFuture(loop=loop)
-        future.batch = batch
-        self._futures[key] = batch.futures[key] = future
+        batch.add(key, future)
+        self._futures[key] = future
         return future
 
     def prime(self, key: K, value: V) -> None:

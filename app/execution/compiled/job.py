@@ -155,8 +155,8 @@ class Job:
         source: Any = self.source
         if self not in self.run.active:
             return
+        self._fut_waiter = None
         if source.done():
-            self._fut_waiter = None
             self._context.run(self._enter, self._settle, source)
         else:
             # Whoever loaded the batch was cancelled, and nobody else of those who wait for it.
