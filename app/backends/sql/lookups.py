@@ -6,11 +6,11 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, select
+from sqlalchemy import Column, Select, Table, bindparam, false, select
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect
-from app.backends.sql.packed import pack_records
+from app.backends.sql.packed import pack_records, pack_sessions
 from app.backends.sql.prepared import Query
 from app.backends.sql.rows import DELETION_COLUMNS, SESSION_COLUMNS
 from app.backends.sql.tables import agents, deletions, profiles, sessions, users
@@ -30,7 +30,7 @@ def by_id(
 ) -> Query:
     """Returns the statement that reads the rows with these ids, in scope, in any order.
 
-    `packed`, as one JSON text: of users, agents and profiles.
+    `packed`, as one JSON text.
     """
     given = list(dict.fromkeys(ids))
     scoped = scope.owner is not None and _BY_ID[table][2] is not None
@@ -43,7 +43,11 @@ def by_id(
 
 @lru_cache(maxsize=64)
 def _packed_by_id(dialect: Dialect, table: Table, count: int, scoped: bool) -> Select[Any]:
-    return pack_records(_by_id(dialect, table, count, scoped))
+    statement = _by_id(dialect, table, count, scoped)
+    if table is not sessions:
+        return pack_records(statement)
+    bounds = (false().label("has_before"), false().label("has_behind"))
+    return pack_sessions(statement.with_only_columns(*bounds, *_BY_ID[sessions][0]))
 
 
 @lru_cache(maxsize=256)

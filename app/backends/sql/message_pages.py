@@ -24,20 +24,25 @@ class Kind(NamedTuple):
     take: Take
     limit: int
     fields: frozenset[str] | None
+    end: MessageScope | None
+    """Of which messages of a session they are an end, where none has a bound."""
 
 
 def by_kind(requests: Collection[MessagePageRequest]) -> dict[Kind, list[MessagePageRequest]]:
     """Returns the requests, each once, with those that one statement answers side by side."""
-    kinds: dict[Kind, list[MessagePageRequest]] = {}
+    sizes: dict[Any, list[MessagePageRequest]] = {}
     for request in dict.fromkeys(requests):
         window = request.window
-        kind = Kind(window.take, window.limit, request.fields)
-        alike = kinds.get(kind)
+        size = (window.take, window.limit, request.fields)
+        alike = sizes.get(size)
         if alike is None:
-            kinds[kind] = [request]
+            sizes[size] = [request]
         else:
             alike.append(request)
-    return kinds
+    return {
+        Kind(take, limit, fields, _common_end(alike)): alike
+        for (take, limit, fields), alike in sizes.items()
+    }
 
 
 def _common_end(requests: Sequence[MessagePageRequest]) -> MessageScope | None:
@@ -55,10 +60,9 @@ def packed_pages(
 ) -> Query | None:
     """Returns the statement of the pages as one JSON text, None where rows are as good."""
     wanted = columns_of(kind.fields, "sequence")
-    end = _common_end(requests)
-    if end is not None:
+    if kind.end is not None:
         ids = [request.session_id for request in requests]
-        return dialect.packed_end_pages(kind.take, kind.limit, end, ids, scope.owner, wanted)
+        return dialect.packed_end_pages(kind.take, kind.limit, kind.end, ids, scope.owner, wanted)
     asked = [_parameters(request) for request in requests]
     return dialect.packed_message_pages(kind.take, kind.limit, asked, scope.owner, wanted)
 

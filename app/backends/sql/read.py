@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec.json import Decoder
@@ -12,6 +13,7 @@ from sqlalchemy import Table
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.lookups import by_id
+from app.backends.sql.merging import MergedReads, Read
 from app.backends.sql.message_pages import (
     Kind,
     by_kind,
@@ -56,6 +58,7 @@ from app.model.paging import MessagePageRequest, Page, SessionPageRequest
 from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 
+K = TypeVar("K")
 V = TypeVar("V")
 R = TypeVar("R", User, Agent, Profile)
 
@@ -77,6 +80,7 @@ class SqlReader:
             *DATABASE_ERRORS,
             *dialect.driver_errors,
         )
+        self._merged = MergedReads()
         self._closed = False
 
     def _require_open(self) -> None:
@@ -99,12 +103,20 @@ class SqlReader:
     async def _long_rows(self, query: Query) -> Rows:
         return await self._rows(query, long=True)
 
-    async def _by_id(
-        self, table: Table, ids: Collection[str], scope: Scope, make: Callable[[Any], V]
-    ) -> dict[Any, V]:
-        if not ids:
-            self._require_open()
+    async def _load(
+        self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
+    ) -> dict[K, V]:
+        """Returns what a read answers, merged with others of its kind where the dialect can."""
+        self._require_open()
+        if not keys:
             return {}
+        if not self._dialect.merges:
+            return await read(list(keys))
+        return await self._merged.load(kind, keys, read, rows=rows)
+
+    async def _by_id(
+        self, table: Table, ids: Sequence[str], scope: Scope, make: Callable[[Any], V]
+    ) -> dict[Any, V]:
         rows = await self._rows(by_id(self._dialect, table, ids, scope))
         return {row[0]: make(row) for row in rows}
 
@@ -117,17 +129,30 @@ class SqlReader:
         make: Callable[..., R],
     ) -> dict[Any, R]:
         """Returns users, agents or profiles by id."""
-        if self._dialect.packs and len(ids) > 1:
-            packed = by_id(self._dialect, table, ids, scope, packed=True)
-            records = records_of(await self._rows(packed), decoder)
-            if records is not None:
-                return {record.id: record for record in records}
-        return await self._by_id(table, ids, scope, lambda row: make(*row))
+
+        async def read(ids: Sequence[str]) -> dict[str, R]:
+            if self._dialect.packs and len(ids) > 1:
+                packed = by_id(self._dialect, table, ids, scope, packed=True)
+                records = records_of(await self._rows(packed), decoder)
+                if records is not None:
+                    return {record.id: record for record in records}
+            return await self._by_id(table, ids, scope, lambda row: make(*row))
+
+        return await self._load((table, scope.owner), list(ids), read)
 
     async def get_sessions(
         self, ids: Collection[SessionId], scope: Scope
     ) -> Found[SessionId, Session]:
-        return await self._by_id(sessions, ids, scope, to_session)
+        async def read(ids: Sequence[SessionId]) -> dict[SessionId, Session]:
+            if self._dialect.packs and len(ids) > 1:
+                packed = sessions_of(
+                    await self._rows(by_id(self._dialect, sessions, ids, scope, packed=True))
+                )
+                if packed is not None:
+                    return {session.id: session for _, _, session in packed if session is not None}
+            return await self._by_id(sessions, ids, scope, to_session)
+
+        return await self._load((sessions, scope.owner), list(ids), read)
 
     async def find_sessions(
         self, keys: Collection[SessionKey], scope: Scope
@@ -148,18 +173,23 @@ class SqlReader:
                     self._dialect, self._long_rows, request, scope, asked
                 )
                 continue
-            pages[request] = await self._page_of_sessions(request, scope)
+            read = partial(self._page_of_sessions, scope)
+            pages.update(await self._load((request, scope.owner), [request], read))
         return pages
 
-    async def _page_of_sessions(self, request: SessionPageRequest, scope: Scope) -> Page[Session]:
+    async def _page_of_sessions(
+        self, scope: Scope, requests: list[SessionPageRequest]
+    ) -> dict[SessionPageRequest, Page[Session]]:
+        """Returns one page. Several at once want the same: they are what follows one event."""
+        request = requests[0]
         long = takes_long(request.filter)
         if self._dialect.packs:
             packed = page_of_sessions(self._dialect, request, scope, packed=True)
             sessions = sessions_of(await self._rows(packed, long=long))
             if sessions is not None:
-                return cut_session_page(request, sessions)
+                return {request: cut_session_page(request, sessions)}
         query = page_of_sessions(self._dialect, request, scope)
-        return to_session_page(request, await self._rows(query, long=long))
+        return {request: to_session_page(request, await self._rows(query, long=long))}
 
     async def get_messages(
         self, ids: Collection[MessageId], scope: Scope
@@ -174,11 +204,12 @@ class SqlReader:
     ) -> Found[MessagePageRequest, Page[Message]]:
         pages: dict[MessagePageRequest, Page[Message]] = {}
         for kind, alike in by_kind(requests).items():
-            pages.update(await self._message_pages(kind, alike, scope))
+            read = partial(self._message_pages, kind, scope)
+            pages.update(await self._load((kind, scope.owner), alike, read, rows=kind.limit + 1))
         return pages
 
     async def _message_pages(
-        self, kind: Kind, requests: list[MessagePageRequest], scope: Scope
+        self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
     ) -> dict[MessagePageRequest, Page[Message]]:
         packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
@@ -226,7 +257,7 @@ class SqlReader:
 
     async def _read_deletions(self, reads: list[LogRead], scope: Scope) -> dict[LogRead, LogSlice]:
         ids = {read.session_id for read in reads}
-        gone = await self._by_id(deletions, ids, scope, to_deletion)
+        gone = await self._by_id(deletions, list(ids), scope, to_deletion)
         slices = {}
         for read in reads:
             deletion = gone.get(read.session_id)

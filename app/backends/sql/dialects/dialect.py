@@ -140,6 +140,8 @@ class Dialect(ABC):
     """Whether a migration that breaks off leaves nothing."""
     search: SearchIndex
     """Where candidates of a search are found."""
+    merges: bool = False
+    """Whether one statement reads any number of keys, so that reads can be merged (`merging`)."""
     packs: bool = False
     """Whether several rows are better read as one JSON text (`packed`)."""
     driver_errors: tuple[type[Exception], ...] = ()

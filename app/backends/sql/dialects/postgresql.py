@@ -82,6 +82,7 @@ class PostgresqlDialect(ServerDialect):
 
     name = "postgresql"
     transactional_ddl = True
+    merges = True
     search = PostgresqlSearchIndex()
     driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError)
 

@@ -66,6 +66,7 @@ class SqliteDialect(Dialect):
 
     name = "sqlite"
     transactional_ddl = True
+    merges = True
     packs = True
     driver_errors = (sqlite3.Error,)
 

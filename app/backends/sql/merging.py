@@ -1,0 +1,103 @@
+"""Reads that begin at the same time and ask for the same kind of thing, as one statement.
+
+A statement costs a way to the database and back whatever it reads, and most requests of a busy
+server ask for what others ask for as well: sessions by id, pages of messages. So a read waits for
+one turn of the event loop, which it would spend in a queue anyway, and takes along whatever else is
+asked in that turn.
+
+Only reads that have not begun are merged. Each so sees everything that was acknowledged before it
+was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MOST_ROWS = 512
+"""How many rows a merged statement may read: others wait for all of them."""
+
+Read: TypeAlias = Callable[[list[K]], Awaitable[dict[K, V]]]
+"""Reads by key. A key that is not in the answer is not there, or not in scope."""
+
+
+class MergedReads:
+    """The reads of one store that have not begun."""
+
+    def __init__(self) -> None:
+        self._gathering: dict[Hashable, _Batch] = {}
+
+    async def load(
+        self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
+    ) -> dict[K, V]:
+        """Returns what `read` answers for these keys, asked alone or together with others.
+
+        All reads of one `kind` have to read alike; each key may give as many as `rows` rows.
+        Raises what `read` raises for these keys alone.
+        """
+        batch = self._gathering.get(kind)
+        if batch is not None and batch.take(keys, MOST_ROWS // rows):
+            return await _follow(batch, keys, read)
+        batch = self._gathering[kind] = _Batch(keys)
+        try:
+            await asyncio.sleep(0)
+            if self._gathering.get(kind) is batch:
+                del self._gathering[kind]
+            if not batch.followers:
+                return await read(list(keys))
+            try:
+                found = await read(list(batch.keys))
+            except Exception:  # noqa: BLE001 - raised for whom it concerns, when each asks alone
+                batch.part()
+                return await read(list(keys))
+            batch.answer(found)
+            return _of(found, keys)
+        finally:
+            if self._gathering.get(kind) is batch:
+                del self._gathering[kind]
+            batch.part()
+
+
+class _Batch:
+    """Keys that are read together, and who besides the first asked for them."""
+
+    __slots__ = ("followers", "keys")
+
+    def __init__(self, keys: Sequence[Any]) -> None:
+        self.keys: dict[Any, None] = dict.fromkeys(keys)
+        self.followers: list[asyncio.Future[Mapping[Any, Any] | None]] = []
+
+    def take(self, keys: Sequence[Any], most: int) -> bool:
+        """Takes keys along, unless there would then be more than `most`."""
+        new = [key for key in keys if key not in self.keys]
+        if new and len(self.keys) + len(new) > most:
+            return False
+        self.keys.update(dict.fromkeys(new))
+        return True
+
+    def answer(self, found: Mapping[Any, Any]) -> None:
+        """Hands everybody what was found."""
+        for follower in self.followers:
+            if not follower.done():
+                follower.set_result(found)
+
+    def part(self) -> None:
+        """Has everybody who has no answer ask alone."""
+        for follower in self.followers:
+            if not follower.done():
+                follower.set_result(None)
+
+
+async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> dict[K, V]:
+    follower: asyncio.Future[Mapping[Any, Any] | None] = asyncio.get_running_loop().create_future()
+    batch.followers.append(follower)
+    found = await follower
+    return await read(list(keys)) if found is None else _of(found, keys)
+
+
+def _of(found: Mapping[K, V], keys: Sequence[K]) -> dict[K, V]:
+    return {key: found[key] for key in keys if key in found}
