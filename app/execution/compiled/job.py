@@ -74,7 +74,6 @@ class Job:
         "position",
         "run",
         "source",
-        "stopped",
         "up",
     )
 
@@ -94,7 +93,6 @@ class Job:
         self.into: Any = None
         self.up: Spot | None = None
         self.dead = False
-        self.stopped = False
         self._cancels = 0
         self._must_cancel = False
         self._fut_waiter: Future[Any] | None = None
@@ -133,10 +131,9 @@ class Job:
         A future that it waits for is only let go of until the run ends: other fields may wait for
         it as well, and a data loader whose futures are all cancelled never loads again.
         """
-        self.dead = True
-        if self.stopped:
+        if self.dead:
             return
-        self.stopped = True
+        self.dead = True
         waiter = self._fut_waiter
         if type(waiter) is not Future and type(waiter) is not BatchFuture:
             self.cancel()
