@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,7 @@ class Targets:
     sessions: list[str]
     long: str
     hot: str
-    deep_cursor: str
+    deep_cursors: list[str]
 
 
 async def find_targets(connection: HttpConnection, depth: int) -> Targets:
@@ -121,14 +122,17 @@ async def find_targets(connection: HttpConnection, depth: int) -> Targets:
     some = await ask(_SOME)
     long = await find(LONG_TITLE)
     cursor: str | None = None
+    deep: deque[str] = deque(maxlen=20)
     for _ in range(depth // 100):
         page = await ask(_BACK, session=long, before=cursor)
         cursor = page["session"]["messages"]["pageInfo"]["startCursor"]
+        deep.append(str(cursor))
     return Targets(
         sessions=[edge["node"]["id"] for edge in some["sessions"]["edges"]],
         long=long,
         hot=await find(HOT_TITLE),
-        deep_cursor=str(cursor),
+        # Several places: everybody asking for one and the same would be read once for all.
+        deep_cursors=list(deep),
     )
 
 
@@ -166,7 +170,10 @@ def workloads(targets: Targets) -> list[Workload]:
             "Q3",
             "50 messages, deep in a long session",
             PAGE,
-            lambda _: {"session": targets.long, "before": targets.deep_cursor},
+            lambda chance: {
+                "session": targets.long,
+                "before": chance.choice(targets.deep_cursors),
+            },
         ),
         Workload("Q4", "20 sessions x 20 messages", NESTED_LIST, lambda _: {}),
         Workload("append", "one message to one of 100 sessions", APPEND, append),
