@@ -93,7 +93,8 @@ class CompiledOperation:
             statistics.fall_back(self._shape.refusal)
             return None
         coerced = variables.coerced
-        conditions = tuple(coerced.get(name) for name in self._shape.conditions)
+        names = self._shape.conditions
+        conditions = tuple([coerced.get(name) for name in names]) if names else ()
         kept = self._plans.get(conditions)
         if kept is not None:
             plan: Plan | None = kept[0]

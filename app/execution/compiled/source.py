@@ -220,8 +220,9 @@ class SourceWriter:
         if self._inlined_plans(position.item, place.blocks + 4, answers_at_once(field)):
             items = self._items(field, position.item, f"f{i}", place, path)
             return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise]
-        items = self._items(field, position.item, "v", None, "p")
-        self._function(f"l{i}(run, v, p)", [*items, f"return c{i}"])
+        if f"l{i}" not in self.names:  # it may be there from when it inlined more
+            items = self._items(field, position.item, "v", None, "p")
+            self._function(f"l{i}(run, v, p)", [*items, f"return c{i}"])
         return [f"{whether} f{i} = l{i}(run, f{i}, {path})", otherwise]
 
     def _inlined_plans(

@@ -11,6 +11,7 @@ from strawberry import Info
 
 from app.execution.compiled.compiler import Compiler
 from app.execution.compiled.inlining import MOST_TYPES
+from app.execution.compiled.plan import Plan
 from app.execution.strawberry_schema import core_schema
 from tests.execution.compiled.both_ways import Answer, BothWays, later
 
@@ -52,14 +53,19 @@ class Query:
 SCHEMA = core_schema(strawberry.Schema(Query))
 
 
-def functions(text: str) -> int:
-    """Returns how many functions of objects a document is compiled to."""
+def compiled(text: str) -> Plan:
+    """Returns what a document is compiled to."""
     both = BothWays(SCHEMA, Compiler(SCHEMA), text)
     variables = both.coerce({})
     assert variables is not None
     plan = both.plan(variables)
     assert plan is not None
-    return plan.source.count("def b")
+    return plan
+
+
+def functions(text: str) -> int:
+    """Returns how many functions of objects a document is compiled to."""
+    return compiled(text).source.count("def b")
 
 
 def test_only_the_root_has_a_function_where_all_is_there_at_once() -> None:
@@ -74,6 +80,12 @@ def test_what_may_have_to_be_loaded_has_a_function() -> None:
 def test_a_selection_that_stands_in_two_places_is_written_once() -> None:
     text = "{ branch { ...B } branches { branch { ...B } } } fragment B on Branch { must { name } }"
     assert functions(text) == 2
+
+
+def test_the_functions_that_may_still_be_made_count_for_the_memory() -> None:
+    written, inlined = compiled("{ told { name } }"), compiled("{ branch { must { name } } }")
+    assert written.characters == len(written.source)
+    assert inlined.characters == 2 * len(inlined.source)
 
 
 async def test_each_failure_has_the_path_of_its_place(answer: Answer) -> None:
