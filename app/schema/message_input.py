@@ -159,7 +159,7 @@ class MessageInput:
 
 def to_parts(given: list[MessagePartInput], path: tuple[str, ...]) -> tuple[model.Part, ...]:
     """Returns the model's parts. InvalidInput for data that is no JSON object."""
-    return tuple([_to_part(part, (*path, str(index))) for index, part in enumerate(given)])
+    return tuple([_to_part(part, path, index) for index, part in enumerate(given)])
 
 
 def to_messages(
@@ -177,28 +177,27 @@ def to_object(given: Any, path: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _to_message(given: MessageInput, path: tuple[str, ...]) -> messages.NewMessage:
+    metadata = None if given.metadata is None else to_object(given.metadata, (*path, "metadata"))
     return messages.NewMessage(
         role=given.role,
         parts=to_parts(given.parts, (*path, "parts")),
         status=given.status,
-        sender=_to_sender(given.sender, (*path, "sender")),
+        sender=None if given.sender is None else _to_sender(given.sender, (*path, "sender")),
         model=given.model,
-        usage=to_object(given.usage, (*path, "usage")),
-        metadata=to_object(given.metadata, (*path, "metadata")) or {},
+        usage=None if given.usage is None else to_object(given.usage, (*path, "usage")),
+        metadata=metadata or {},
         created_at=given.created_at,
     )
 
 
-def _to_sender(given: SenderInput | None, path: tuple[str, ...]) -> messages.Sender | None:
-    if given is None:
-        return None
+def _to_sender(given: SenderInput, path: tuple[str, ...]) -> messages.Sender:
     agent_id: AgentId | None = None
     if given.agent_id is not None:
         agent_id = decode_agent_id(given.agent_id, (*path, "agentId"))
     return messages.Sender(name=given.name, agent_id=agent_id)
 
 
-def _to_part(given: MessagePartInput, path: tuple[str, ...]) -> model.Part:
+def _to_part(given: MessagePartInput, path: tuple[str, ...], index: int) -> model.Part:
     """Returns the one part that is given; that it is one is what `@oneOf` sees to."""
     if given.text:
         return model.TextPart(given.text.text)
@@ -217,6 +216,6 @@ def _to_part(given: MessagePartInput, path: tuple[str, ...]) -> model.Part:
             result.tool_call_id, result.text, result.tool_name, result.is_error
         )
     if other := given.other:
-        data = to_object(other.data, (*path, "other", "data"))
+        data = to_object(other.data, (*path, str(index), "other", "data"))
         return model.OtherPart(other.kind, data or {})
-    raise InvalidInput("Give exactly one kind of part.", path)
+    raise InvalidInput("Give exactly one kind of part.", (*path, str(index)))

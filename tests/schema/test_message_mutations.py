@@ -275,6 +275,8 @@ async def test_a_change_of_what_is_no_longer_so_is_a_conflict(
         ({"parts": [{"text": {"text": "x" * 1_000_001}}]}, "LIMIT_EXCEEDED", ["parts"]),
         ({"parts": [], "usage": 7}, "INVALID_INPUT", ["usage"]),
         ({"parts": [], "metadata": "x"}, "INVALID_INPUT", ["metadata"]),
+        ({"parts": [], "metadata": []}, "INVALID_INPUT", ["metadata"]),
+        ({"parts": [], "usage": 0}, "INVALID_INPUT", ["usage"]),
         ({"parts": [], "metadata": {"k\x00": 1}}, "INVALID_INPUT", ["metadata"]),
         ({"parts": [], "model": "m" * 201}, "LIMIT_EXCEEDED", ["model"]),
         ({"parts": [], "sender": {"agentId": "x"}}, "INVALID_INPUT", ["sender", "agentId"]),
