@@ -129,6 +129,17 @@ async def test_requests_of_a_store_share_their_statements(store: SqlBackend) -> 
     assert len(statements.seen) == 1
 
 
+async def test_large_messages_are_not_merged_into_one_huge_answer(store: SqlBackend) -> None:
+    ids = [SessionId(f"{number:032x}") for number in range(8)]
+    for one in ids:
+        await create(store, "x" * 300_000, session=one)
+    pages = [MessagePageRequest(one, Window(50)) for one in ids]
+    await store.page_messages(pages[:1], EVERYTHING)
+    statements = Statements(store)
+    await asyncio.gather(*[store.page_messages([page], EVERYTHING) for page in pages])
+    assert len(statements.seen) == len(pages)
+
+
 async def test_callers_of_different_scope_share_nothing(store: SqlBackend) -> None:
     await create(store, "one")
     statements = Statements(store)

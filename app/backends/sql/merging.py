@@ -21,8 +21,23 @@ V = TypeVar("V")
 MOST_ROWS = 512
 """How many rows a merged statement may read: others wait for all of them."""
 
+_ROW_BYTES = 8_192
+"""A larger row counts as several, so that a merged answer is 4 MiB at most."""
+
 Read: TypeAlias = Callable[[list[K]], Awaitable[dict[K, V]]]
 """Reads by key. A key that is not in the answer is not there, or not in scope."""
+
+
+class RowWeight:
+    """How many rows one counts as: by the largest of late, which is slowly forgotten."""
+
+    def __init__(self) -> None:
+        self.rows = 1
+
+    def note(self, size: int, rows: int) -> None:
+        """Takes notice of an answer of `size` bytes."""
+        average = -(-size // (max(rows, 1) * _ROW_BYTES))
+        self.rows = max(1, average, self.rows - 1)
 
 
 class MergedReads:

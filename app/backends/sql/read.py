@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from app.backends.protocol import EVERYTHING, Found, Scope
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, NO_BOUND, Dialect, Failure
 from app.backends.sql.lookups import by_id
-from app.backends.sql.merging import MergedReads, Read
+from app.backends.sql.merging import MergedReads, Read, RowWeight
 from app.backends.sql.message_pages import (
     Kind,
     by_kind,
@@ -81,6 +81,7 @@ class SqlReader:
             *dialect.driver_errors,
         )
         self._merged = MergedReads()
+        self._message_weight = RowWeight()
         self._closed = False
 
     def _require_open(self) -> None:
@@ -205,7 +206,8 @@ class SqlReader:
         pages: dict[MessagePageRequest, Page[Message]] = {}
         for kind, alike in by_kind(requests).items():
             read = partial(self._message_pages, kind, scope)
-            pages.update(await self._load((kind, scope.owner), alike, read, rows=kind.limit + 1))
+            rows = (kind.limit + 1) * self._message_weight.rows
+            pages.update(await self._load((kind, scope.owner), alike, read, rows=rows))
         return pages
 
     async def _message_pages(
@@ -215,7 +217,9 @@ class SqlReader:
         if packed is not None:
             found = await self._rows_if_they_fit(packed)
             pages = None if found is None else message_pages_of(found)
-            if pages is not None:
+            if found is not None and pages is not None:
+                size = len(found[0][0] or b"")
+                self._message_weight.note(size, sum([len(page.items) for page in pages]))
                 return pages_of_packed(requests, pages)
         query = pages_in_rows(self._dialect, kind, requests, scope)
         return pages_of_rows(requests, await self._rows(query))
