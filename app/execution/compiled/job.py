@@ -109,6 +109,8 @@ class Job:
             if source.done():
                 self._context.run(self._enter, self._settle, source)
             elif type(source) is BatchFuture and not source.batch.ended:
+                # The run waits for the batch, and the job is not active until that has ended.
+                self.run.active.discard(self)
                 self._fut_waiter = source
                 self.run.wait_for(source.batch, self)
             else:
@@ -118,8 +120,10 @@ class Job:
         self._context.run(self._enter, self._step)
 
     def discard(self) -> None:
-        """Gives up a job that was not started."""
+        """Gives up a job that was not started, or whose batch has not ended."""
         self.dead = True
+        if self._fut_waiter is not None:
+            self.run.waiting -= 1
         if isinstance(self.source, CoroutineType):
             self.source.close()
         elif isinstance(self.source, Future):
@@ -148,16 +152,35 @@ class Job:
             self.loop.call_soon(self._wake, waiter, context=self._context)
 
     def settle(self) -> None:
-        """Goes on when the batch that it waits for has ended."""
-        source: Any = self.source
-        if self not in self.run.active:
-            return
+        """Goes on when the batch that it waited for has ended."""
+        self.run.waiting -= 1
         self._fut_waiter = None
+        source: Any = self.source
         if source.done():
-            self._context.run(self._enter, self._settle, source)
+            self._context.run(self._settle_entered, source)
         else:
             # Whoever loaded the batch was cancelled, and nobody else of those who wait for it.
+            self.run.active.add(self)
             self._wait_for(source, self._settled)
+
+    def _settle_entered(self, source: Future[Any]) -> None:
+        # `_enter()` and `_settle()` in one, for the many.
+        loop: Any = self.run.loop
+        task: Any = self
+        _enter_task(loop, task)
+        try:
+            if source.cancelled():
+                self.fail(AbandonedError(ABANDONED))
+            elif (error := source.exception()) is None:
+                self.finish(source.result())
+            elif isinstance(error, Exception):
+                self.fail(error)
+            else:
+                self.run.break_off(error)
+        except BaseException as error:  # noqa: BLE001 - raised where the run is awaited
+            self.run.break_off(error)
+        finally:
+            _leave_task(loop, task)
 
     def finish(self, value: Any) -> None:
         """Takes the value to its place in the response."""

@@ -54,6 +54,7 @@ class CompiledRun:
         "root_value",
         "schema",
         "variables",
+        "waiting",
     )
 
     loop: asyncio.AbstractEventLoop
@@ -79,6 +80,8 @@ class CompiledRun:
         """What is awaited below the place being completed, nothing around it known yet."""
         self.queue: list[Job] = []
         self.active: set[Job] = set()
+        self.waiting = 0
+        """How many jobs wait for a batch."""
         self.leftovers: list[Future[Any]] = []
         self._data: dict[str, Any] = {}
         self._batches: dict[Batch, list[Job]] = {}
@@ -163,7 +166,7 @@ class CompiledRun:
 
     async def _settle(self) -> None:
         while self.queue or self._ended:
-            if len(self.queue) == 1 and not self.active:
+            if len(self.queue) == 1 and not (self.active or self.waiting or self._ended):
                 (job,) = self.queue
                 self.queue = []
                 if not job.dead:
@@ -177,7 +180,7 @@ class CompiledRun:
                 self._start_queued()
             finally:
                 _enter_task(loop, task)
-            if self.active and self._broken is None:
+            if (self.active or self.waiting) and self._broken is None:
                 self._finished = self.loop.create_future()
                 await self._finished
             if self._broken is not None:
@@ -197,22 +200,25 @@ class CompiledRun:
             waiting = self._batches[batch] = []
             batch.add_done_callback(self._note_end)
         waiting.append(job)
+        self.waiting += 1
 
     def _note_end(self, batch: Batch) -> None:
         # The run's own task does the rest, so that a large response is made, encoded and freed in
         # one go, and not together with those of all requests whose batches ended at the same time.
-        self._ended.append(batch)
-        self._wake()
+        if batch in self._batches:
+            self._ended.append(batch)
+            self._wake()
 
     def _settle_ended(self) -> None:
         while self._ended:
             for job in self._batches.pop(self._ended.pop(0)):
-                job.settle()
+                if not job.dead:
+                    job.settle()
 
     def go_on(self) -> None:
         """Starts what the last step has asked for, and ends the wait when there is no more."""
         self._start_queued()
-        if not self.active:
+        if not (self.active or self.waiting):
             self._wake()
 
     def _wake(self) -> None:
@@ -303,6 +309,12 @@ class CompiledRun:
             if not job.dead:
                 job.discard()
         self.queue = []
+        for jobs in self._batches.values():
+            for job in jobs:
+                if not job.dead:
+                    job.discard()
+        self._batches.clear()
+        self._ended.clear()
         for job in list(self.active):
             job.stop()
         interrupted: CancelledError | None = None

@@ -84,6 +84,16 @@ class Item:
         return cast("int", info.context.batches.load(self.number))
 
     @strawberry.field
+    async def fails_at_once(self) -> int:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        raise ValueError(self.number)
+
+    @strawberry.field
+    def next(self) -> Item:
+        return Item(number=self.number + 1)
+
+    @strawberry.field
     def given_up(self, info: Info) -> int | None:
         loading = info.context.batches.load(self.number)
         loading.cancel()
@@ -235,6 +245,28 @@ async def test_null_of_a_batch_reaches_the_nearest_place_that_may_be_null() -> N
     paths = [error["path"] for error in response.errors]
     assert ["items", 1, "batchedSurely"] in paths
     assert ["items", 2, "batchedSurely"] in paths
+
+
+async def test_fields_of_a_batch_that_nobody_needs_any_more_are_not_waited_for() -> None:
+    world = World()
+    world.gate.clear()
+    response = await run("{ items { failsAtOnce batched } }", world)
+    assert response.data == {"items": [None, None, None]}
+    assert [error["path"] for error in response.errors] == [
+        ["items", index, "failsAtOnce"] for index in range(3)
+    ]
+    assert world.loading is None or world.loading.cancelled()
+
+
+async def test_a_batch_that_begins_while_another_is_waited_for_is_waited_for_too() -> None:
+    world = World()
+    response = await run("{ items { batched next { batched } shared } }", world)
+    assert [item and item["next"] for item in response.data["items"]] == [
+        {"batched": None},
+        {"batched": None},
+        {"batched": 40},
+    ]
+    assert sorted(map(sorted, world.asked)) == [[1], [1, 2, 3, 4]]
 
 
 async def test_a_future_that_was_cancelled_fails_its_field_and_no_other() -> None:
