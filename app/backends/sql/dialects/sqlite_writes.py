@@ -36,11 +36,12 @@ class SqliteWrites:
             return list(connection.execute(statement, parameters))
         prepared = self._statements.get(statement)
         text, values = prepared.text, prepared.values(parameters)
-        announce(connection.engine, text, values)
+        if connection.engine.dispatch.before_cursor_execute:
+            announce(connection.engine, text, values)
         try:
             return driver.execute(text, values).fetchall()
         except sqlite3.Error as error:
-            raise _raised(text, error) from error
+            raise database_error(text, error) from error
 
     def insert(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
@@ -63,12 +64,13 @@ class SqliteWrites:
             return
         prepared = self._statements.get(statement)
         text = prepared.text
-        announce(connection.engine, text, prepared.values(rows[0]))
+        if connection.engine.dispatch.before_cursor_execute:
+            announce(connection.engine, text, prepared.values(rows[0]))
         try:
             # By position: by name the driver would make the names anew for every row.
             driver.executemany(text, map(prepared.values, rows))
         except sqlite3.Error as error:
-            raise _raised(text, error) from error
+            raise database_error(text, error) from error
 
     def _begun(self, connection: Connection) -> sqlite3.Connection | None:
         """Returns the driver's connection, in a transaction; None for one of another driver."""
@@ -86,6 +88,6 @@ def _insert(table: Table) -> Insert:
     return insert(table)
 
 
-def _raised(text: str, error: sqlite3.Error) -> BaseException:
+def database_error(text: str, error: sqlite3.Error) -> BaseException:
     """Returns a driver's error as SQLAlchemy raises it, with nothing of the values in it."""
     return DBAPIError.instance(text, None, error, sqlite3.Error, hide_parameters=True)
