@@ -131,6 +131,11 @@ def session_bound(session: Session, order: SessionOrderField) -> SessionBound:
     return SessionBound(_ORDERING_VALUES[order](session), session.id)
 
 
+def ordering_value(session: Session, order: SessionOrderField) -> str:
+    """Returns what a session is ordered by."""
+    return _ORDERING_VALUES[order](session)
+
+
 def title_order(title: str | None) -> str:
     """Returns what titles are ordered and searched by: case folded, empty for none.
 

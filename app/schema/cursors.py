@@ -52,9 +52,11 @@ def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...
 
 
 @lru_cache(maxsize=4_096)
-def encode_session_cursor(bound: SessionBound, order: SessionOrderField, descending: bool) -> str:
-    """Returns the cursor of a session in that order."""
-    place = f"{bound.id}\x00{bound.value}".encode()
+def encode_session_cursor(
+    session_id: SessionId, value: str, order: SessionOrderField, descending: bool
+) -> str:
+    """Returns the cursor of a session that has a value to be ordered by, in that order."""
+    place = f"{session_id}\x00{value}".encode()
     return _summed(place, _sessions_sum(order, descending))
 
 

@@ -13,7 +13,7 @@ from app.model.paging import (
     SessionFilter,
     SessionOrderField,
     SessionPageRequest,
-    session_bound,
+    ordering_value,
 )
 from app.model.timestamps import Timestamp
 from app.rules.limits import Limits
@@ -184,8 +184,8 @@ def _bound(cursor: str | None, order: SessionOrder, argument: str) -> SessionBou
 
 
 def _cursor(session: model.Session, order: SessionOrder) -> str:
-    bound = session_bound(session, order.field)
-    return encode_session_cursor(bound, order.field, order.descending)
+    value = ordering_value(session, order.field)
+    return encode_session_cursor(session.id, value, order.field, order.descending)
 
 
 def _filter(given: SessionFilterInput | None, limits: Limits) -> SessionFilter:

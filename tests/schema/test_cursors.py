@@ -45,8 +45,8 @@ def test_a_message_cursor_comes_back(session_id: SessionId, number: int) -> None
 def test_a_session_cursor_comes_back_in_its_order(
     session_id: SessionId, title: str, order: tuple[SessionOrderField, bool]
 ) -> None:
+    cursor = encode_session_cursor(session_id, title, *order)
     bound = SessionBound(title, session_id)
-    cursor = encode_session_cursor(bound, *order)
     assert decode_session_cursor(cursor, *order, ("after",)) == bound
 
 
@@ -97,7 +97,7 @@ def test_a_session_cursor_is_refused_in_any_other_order(
     other: tuple[SessionOrderField, bool],
 ) -> None:
     assume(order != other)
-    cursor = encode_session_cursor(SessionBound(title, session_id), *order)
+    cursor = encode_session_cursor(session_id, title, *order)
     with pytest.raises(InvalidInput, match="belong to the list and the order"):
         decode_session_cursor(cursor, *other, ("after",))
 
@@ -118,9 +118,7 @@ def test_a_cursor_of_one_kind_is_refused_by_the_others(session_id: SessionId, nu
     cursors = [
         encode_message_cursor(session_id, Sequence(number)),
         encode_event_cursor(session_id, Position(Epoch("e"), Revision(number))),
-        encode_session_cursor(
-            SessionBound(str(number), session_id), SessionOrderField.LAST_ACTIVITY, True
-        ),
+        encode_session_cursor(session_id, str(number), SessionOrderField.LAST_ACTIVITY, True),
         encode_search_cursor(
             SearchBound(number, AT, session_id, Sequence(number)), ALPHA, SearchOrder.NEWEST
         ),
