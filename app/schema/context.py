@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
+from typing import Generic, Self, TypeAlias, TypeVar, overload
 
 import strawberry
 

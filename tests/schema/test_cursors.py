@@ -138,7 +138,8 @@ def test_a_cursor_with_any_character_changed_or_cut_off_is_refused(
         encode_message_cursor(session_id, Sequence(number)),
         encode_event_cursor(session_id, Position(Epoch("0a1b2c3d"), Revision(number))),
         encode_session_cursor(
-            SessionBound("2026-03-01T09:30:00.000000Z", session_id),
+            session_id,
+            "2026-03-01T09:30:00.000000Z",
             SessionOrderField.LAST_ACTIVITY,
             True,
         ),
