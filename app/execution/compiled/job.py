@@ -104,15 +104,15 @@ class Job:
     def start(self) -> None:
         """Takes the first step. No task may be the current one."""
         source = self.source
+        if type(source) is BatchFuture and not (source.done() or source.batch.ended):
+            # The run waits for the batch, and the job is not active until that has ended.
+            self._fut_waiter = source
+            self.run.wait_for(source.batch, self)
+            return
         self.run.active.add(self)
         if isinstance(source, Future):
             if source.done():
                 self._context.run(self._enter, self._settle, source)
-            elif type(source) is BatchFuture and not source.batch.ended:
-                # The run waits for the batch, and the job is not active until that has ended.
-                self.run.active.discard(self)
-                self._fut_waiter = source
-                self.run.wait_for(source.batch, self)
             else:
                 self._wait_for(source, self._settled)
             return
