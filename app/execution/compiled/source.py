@@ -3,12 +3,19 @@
 A field takes three to eight lines, and an object that is inlined the lines of its fields. What is
 not common (see `kinds`) calls into `values`; nothing of a document goes into the source but the
 names of fields, as literals.
+
+Its variables, with the index of a field: `f` the field's value, `x` an item of its list, `c` the
+items completed, `y` the type of the value before and `k` the number of that type's plan, `m` and
+`o` how many jobs there were before a field or an item. `U` is set when an object may hold a job
+that was not told its place. What it names from outside: `P` and `I` the places of a field and its
+items, `C` and `A` what completes and what is known of a type there, `R` a resolver, `G` the globals
+of one, `E` and `N` an enum and its names, `t` the makers of paths.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from graphql import (
@@ -27,6 +34,7 @@ from graphql import (
 from app.execution.compiled.by_type import PlanByType
 from app.execution.compiled.expressions import expression_of
 from app.execution.compiled.inlining import answers_at_once, inlined_plans
+from app.execution.compiled.place import Place
 from app.execution.compiled.plan import FieldPlan, ObjectPlan, Position
 from app.execution.strawberry_schema import (
     Attribute,
@@ -52,38 +60,6 @@ _LAST_TYPES = re.compile(r"\by\d+\b")
 """The variables that hold the type of the value before."""
 
 BUILT_IN = (GraphQLString, GraphQLID, GraphQLInt, GraphQLFloat, GraphQLBoolean)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object stands in the function being written.
-
-    Paths are made where one is asked for, and most are not: what is known at runtime is the path
-    `base` and the indexes below it, and `maker` is a function from those to the object's path.
-    """
-
-    source: str
-    """The variable that has the object."""
-    base: str = "p"
-    indexes: tuple[str, ...] = ()
-    """Expressions, outermost first."""
-    maker: str | None = None
-    """None where the base is the path."""
-    item: str | None = None
-    """An expression of the object's index, where it is an item of a list."""
-    blocks: int = 0
-    """Loops and `try` around it."""
-    whole_path: str = "p"
-    """The expression of the path without the maker, for where it is always made."""
-
-    @property
-    def path(self) -> str:
-        """An expression of the object's path."""
-        return self.path_of(self.base, self.indexes)
-
-    def path_of(self, base: str, indexes: tuple[str, ...]) -> str:
-        """Returns an expression of the path below another base."""
-        return base if self.maker is None else f"{self.maker}({', '.join((base, *indexes))})"
 
 
 class SourceWriter:
@@ -131,7 +107,7 @@ class SourceWriter:
         if any(_takes_path(field, place) for field in plan.fields):
             base = f"p{plan.number}"
             lines = [f"{base} = {place.whole_path}"]
-            place = replace(place, base=base, indexes=(), maker=None, whole_path=base)
+            place = place.rebased(base)
         return [
             *lines,
             *self._fields(plan, place),
@@ -144,7 +120,7 @@ class SourceWriter:
         call = field.call
         if _is_index(field, place):
             return [f"f{i} = {place.item}"]
-        path = _field_path(field, place)
+        path = place.field_path(field)
         value = self._value(field, place, path)
         failed = f"except Exception: f{i} = failed(run, P{i}, {place.path})"
         if not answers_at_once(field):
@@ -196,15 +172,14 @@ class SourceWriter:
                 if answers_at_once(field):
                     return [called]
                 return [loading, f"el{called}" if unless_null else f"else: {called}"]
-            parameters, around = self._parameters(place)
-            self.lines.append(f"def t{i}({parameters}): return {_field_path(field, around)}")
+            self._maker(i, place.parameters, place.made_field_path(field))
             inner = replace(
                 place,
                 source=f"f{i}",
                 maker=f"t{i}",
                 item=None,
                 blocks=place.blocks + 1,
-                whole_path=f"({place.whole_path}, {field.key!r}, {field.typename!r})",
+                whole_path=place.whole_field_path(field),
             )
             return self._object(i, position, plans, inner, [self._rarely(i, called)])
         item_type = get_nullable_type(position.item.type)
@@ -248,13 +223,11 @@ class SourceWriter:
         blocks = 3 if place is None else place.blocks + 4
         plans = self._inlined_plans(item, blocks)
         if plans:
-            parameters, around = self._parameters(place or Place("v"))
-            parameters += ", i"
-            listed = "p" if place is None else _field_path(field, around)
-            self.lines.append(f"def t{i}({parameters}): return ({listed}, i, None)")
             outer = place or Place("v")
+            made, whole = "p", "p"
             if place is not None:
-                listed = f"({place.whole_path}, {field.key!r}, {field.typename!r})"
+                made, whole = place.made_field_path(field), place.whole_field_path(field)
+            self._maker(i, (*outer.parameters, "i"), f"({made}, i, None)")
             inner = replace(
                 outer,
                 source=f"x{i}",
@@ -262,7 +235,7 @@ class SourceWriter:
                 maker=f"t{i}",
                 item=index,
                 blocks=blocks,
-                whole_path=f"({listed}, {index}, None)",
+                whole_path=f"({whole}, {index}, None)",
             )
             path = inner.path
             lines = self._object(i, item, plans, inner, lines)
@@ -286,10 +259,9 @@ class SourceWriter:
             f"except Exception: list_failed(run, I{i}, {values}, {path})",
         ]
 
-    def _parameters(self, place: Place) -> tuple[str, Place]:
-        """Returns the parameters of a function that makes paths, and the place in their terms."""
-        indexes = tuple(f"i{number}" for number in range(len(place.indexes)))
-        return ", ".join(("p", *indexes)), replace(place, base="p", indexes=indexes)
+    def _maker(self, i: int, parameters: tuple[str, ...], path: str) -> None:
+        """Adds `t<index>()`: from a path and the indexes below it to the path of an object."""
+        self.lines.append(f"def t{i}({', '.join(parameters)}): return {path}")
 
     def _object(
         self, i: int, position: Position, plans: list[ObjectPlan], place: Place, called: list[str]
@@ -357,10 +329,6 @@ class SourceWriter:
         given.append("**a")
         arguments = f"(a := P{i}.field.arguments(run))"
         return f"R{i}({', '.join(given)}) if {arguments} is not None else {generic}"
-
-
-def _field_path(field: FieldPlan, place: Place) -> str:
-    return f"({place.path}, {field.key!r}, {field.typename!r})"
 
 
 def _asks_object_alone(call: DirectCall) -> bool:
