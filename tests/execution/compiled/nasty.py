@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from app.execution.hints import PLACE_IN_LIST
 from tests.execution.compiled.planted import (
     Anything,
     CatThing,
     DogThing,
     Mood,
     Odd,
+    PlantedError,
     RockThing,
     Thing,
     World,
@@ -22,14 +24,20 @@ from tests.execution.compiled.planted import (
     serialize_odd,
     settle,
 )
+from tests.execution.compiled.planted import Circle as CircleThing
+from tests.execution.compiled.planted import Square as SquareThing
 
 Info = strawberry.Info[World, None]
 ResolverT = TypeVar("ResolverT")
 
 
-def resolver(graphql_type: Any) -> Callable[[ResolverT], ResolverT]:
+def resolver(
+    graphql_type: Any, metadata: Mapping[Any, Any] | None = None
+) -> Callable[[ResolverT], ResolverT]:
     """Makes a function the resolver of a field of a type."""
-    decorate: Callable[[ResolverT], ResolverT] = strawberry.field(graphql_type=graphql_type)
+    decorate: Callable[[ResolverT], ResolverT] = strawberry.field(
+        graphql_type=graphql_type, metadata=metadata
+    )
     return decorate
 
 
@@ -113,6 +121,98 @@ class Being:
         return info.context.loader.load(f"{thing.label[:3]}.promised")
 
 
+LazyCircle = Annotated["Circle", strawberry.lazy("tests.execution.compiled.nasty")]
+LazyShape = Annotated["Shape", strawberry.lazy("tests.execution.compiled.nasty")]
+
+
+def doubled(name: Any, level: Any) -> Any:
+    """Answers from two attributes, or fails."""
+    if level == 1:
+        raise PlantedError(f"not doubled: {name}")
+    return None if level == 0 else f"{name}{level}"
+
+
+@strawberry.interface
+class Shape:
+    """Whatever is told by its class alone."""
+
+    name: str | None
+    level: int
+    must_mood: Mood
+    odd: Odd | None
+    words: list[str] | None
+    shape: LazyShape | None
+    must_shape: LazyShape
+    shapes: list[LazyShape | None] | None
+    must_shapes: list[LazyShape]
+    circle: LazyCircle | None
+    must_circle: LazyCircle
+    circles: list[LazyCircle | None] | None
+    must_circles: list[LazyCircle]
+    friend: LazyCat | None
+
+    @resolver(int, metadata=PLACE_IN_LIST)
+    @staticmethod
+    def place(info: Info) -> int:
+        """Answers the index in the list, -1 outside of lists."""
+        before = info.path.prev
+        return before.key if before is not None and isinstance(before.key, int) else -1
+
+    @resolver(LazyShape | None)
+    @staticmethod
+    def itself(thing: Source) -> Any:
+        """Answers the object, which is an expression."""
+        return thing
+
+    @resolver(LazyCircle | None)
+    @staticmethod
+    def twin(thing: Source) -> Any:
+        """Answers an attribute, which is an expression."""
+        return thing.circle  # type: ignore[attr-defined]
+
+    @resolver(str)
+    @staticmethod
+    def call(thing: Source) -> Any:
+        """Answers what a function makes of attributes, which is an expression."""
+        return doubled(thing.name, thing.level)  # type: ignore[attr-defined]
+
+    @resolver(LazyCat | None)
+    @staticmethod
+    def promised(thing: Source, info: Info) -> Any:
+        """Answers the loader's future as it is."""
+        info.context.awaited += 1
+        return info.context.loader.load(f"{thing.label[:5]}.promised")
+
+    @classmethod
+    def resolve_type(cls, thing: object, *_: Any) -> str:
+        """Answers that types are called as the classes of their objects."""
+        return type(thing).__name__
+
+
+@strawberry.type
+class Circle(Shape):
+    """A circle: its class decides."""
+
+    ratio: float | None
+
+    @classmethod
+    def is_type_of(cls, thing: object, _info: Any) -> bool:
+        """Answers whether this is a circle."""
+        return isinstance(thing, CircleThing)
+
+
+@strawberry.type
+class Square(Shape):
+    """A square: its class decides."""
+
+    flag: bool
+
+    @classmethod
+    def is_type_of(cls, thing: object, _info: Any) -> bool:
+        """Answers whether this is a square."""
+        return isinstance(thing, SquareThing)
+
+
 @strawberry.type
 class Common:
     """Fields that all objects have."""
@@ -130,6 +230,9 @@ class Common:
     words: list[str] | None
     moods: list[Mood]
     nearest: Being
+    shape: Shape | None
+    circles: list[Circle | None] | None
+    must_shapes: list[Shape]
 
 
 @strawberry.type
@@ -192,6 +295,10 @@ class Query:
     beings: list[Being] | None = root_field("beings", ["Being"], list[Being] | None)
     cats: list[Cat | None] | None = root_field("cats", ["Cat"], list[Cat | None] | None)
     level: int | None = root_field("level", "Int", int | None)
+    shape: Shape | None = root_field("shape", "Shape", Shape | None)
+    must_circle: Circle = root_field("must_circle", "Circle", Circle)
+    shapes: list[Shape | None] | None = root_field("shapes", ["Shape"], list[Shape | None] | None)
+    circles: list[Circle] | None = root_field("circles", ["Circle"], list[Circle] | None)
 
     @resolver(Cat | None)
     async def slow(self, info: Info) -> Any:
@@ -233,7 +340,7 @@ SCHEMA = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Cat, Dog, Rock],
+    types=[Cat, Dog, Rock, Circle, Square],
     config=StrawberryConfig(
         scalar_map={
             Odd: strawberry.scalar(name="Odd", serialize=serialize_odd, parse_value=int),

@@ -108,13 +108,28 @@ class RockThing(Thing):
     __slots__ = ()
 
 
-KINDS: dict[str, type[Thing]] = {"Cat": CatThing, "Dog": DogThing, "Rock": RockThing}
+class Circle(Thing):
+    """A circle of the model, called as its type in the schema."""
+
+    __slots__ = ()
+
+
+class Square(Thing):
+    """A square of the model, called as its type in the schema."""
+
+    __slots__ = ()
+
+
+BEINGS: dict[str, type[Thing]] = {"Cat": CatThing, "Dog": DogThing, "Rock": RockThing}
+SHAPES: dict[str, type[Thing]] = {"Circle": Circle, "Square": Square}
+KINDS = BEINGS | SHAPES
 
 
 def new_thing(world: World, label: str, kind: str) -> Thing:
     """Returns a thing of a kind, or of any for an abstract one."""
     if kind not in KINDS:
-        kind = world.chance(f"{label}?").choice(sorted(KINDS))
+        kinds = SHAPES if kind == "Shape" else BEINGS
+        kind = world.chance(f"{label}?").choice(sorted(kinds))
     return KINDS[kind](world, label)
 
 
@@ -254,6 +269,14 @@ ATTRIBUTES: dict[str, Any] = {
     "pets": [["Pet"]],
     "nearest": "Being",
     "moods": ["Mood"],
+    "shape": "Shape",
+    "must_shape": "Shape",
+    "shapes": ["Shape"],
+    "must_shapes": ["Shape"],
+    "circle": "Circle",
+    "must_circle": "Circle",
+    "circles": ["Circle"],
+    "must_circles": ["Circle"],
 }
 
 
