@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import CORO_CLOSED, getcoroutinestate
 from typing import Any
 
 import pytest
@@ -158,6 +159,19 @@ async def test_a_leaf_that_has_to_be_awaited_in_an_object_that_is_there(answer: 
     assert await answer(SCHEMA, text, root) == {
         "data": {"branches": [{"leaves": [{"name": "a"}, {"name": "b"}], "must": {"name": "c"}}]}
     }
+
+
+async def test_items_behind_one_that_failed_are_given_up(answer: Answer) -> None:
+    behind = later(Value(name="c"))
+    leaves = [Value(name="a"), Value(name=None), behind]
+    answered = await answer(
+        SCHEMA, "{ branches { leaves { name } } }", Value(branches=[Value(leaves=leaves)])
+    )
+    assert answered["data"] is None
+    assert [path for _message, path, _column in answered["errors"]] == [
+        ["branches", 0, "leaves", 1, "name"]
+    ]
+    assert getcoroutinestate(behind) == CORO_CLOSED
 
 
 @pytest.mark.parametrize("levels", [1, 5, 20, 60])
