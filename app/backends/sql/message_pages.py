@@ -7,7 +7,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from app.backends.protocol import Scope
-from app.backends.sql.dialects.dialect import NO_BOUND, Dialect
+from app.backends.sql.dialects.dialect import NO_BOUND, Dialect, PageBounds, PageShape
 from app.backends.sql.packed import PackedPage
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Rows
@@ -59,12 +59,12 @@ def packed_pages(
     dialect: Dialect, kind: Kind, requests: Sequence[MessagePageRequest], scope: Scope
 ) -> Query | None:
     """Returns the statement of the pages as one JSON text, None where rows are as good."""
-    wanted = columns_of(kind.fields, "sequence")
+    shape = _shape_of(kind)
     if kind.end is not None:
         ids = [request.session_id for request in requests]
-        return dialect.packed_end_pages(kind.take, kind.limit, kind.end, ids, scope.owner, wanted)
+        return dialect.packed_end_pages(shape, kind.end, ids, scope.owner)
     asked = [_parameters(request) for request in requests]
-    return dialect.packed_message_pages(kind.take, kind.limit, asked, scope.owner, wanted)
+    return dialect.packed_message_pages(shape, asked, scope.owner)
 
 
 def pages_in_rows(
@@ -72,8 +72,11 @@ def pages_in_rows(
 ) -> Query:
     """Returns the statement of the pages in rows."""
     asked = [_parameters(request) for request in requests]
-    wanted = columns_of(kind.fields, "sequence")
-    return dialect.page_messages(kind.take, kind.limit, asked, scope.owner, wanted)
+    return dialect.page_messages(_shape_of(kind), asked, scope.owner)
+
+
+def _shape_of(kind: Kind) -> PageShape:
+    return PageShape(kind.take, kind.limit, columns_of(kind.fields, "sequence"))
 
 
 def pages_of_packed(
@@ -121,7 +124,7 @@ def _cut(
     return cut_page(items, window.limit, window.take, before=before > 0, behind=behind > 0)
 
 
-def _parameters(request: MessagePageRequest) -> tuple[str, int, int, int]:
+def _parameters(request: MessagePageRequest) -> PageBounds:
     window = request.window
     return (
         request.session_id,

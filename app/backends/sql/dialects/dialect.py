@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     Column,
@@ -43,6 +43,10 @@ log = logging.getLogger(__name__)
 Bound: TypeAlias = tuple[TextClause, dict[str, Any]]
 """A statement with its parameters."""
 
+PageBounds: TypeAlias = tuple[str, int, int, int]
+"""Session id, after, before, archive: `after` is 0 and `before` is `NO_BOUND` for none, and
+`archive` is 0 for all messages, 1 for active, 2 for archived."""
+
 DATABASE_ERRORS = (SQLAlchemyError, OSError, EOFError)
 """What reaches us when a database fails: drivers let some errors of the network through as they
 are."""
@@ -68,6 +72,15 @@ UNREAD = {
 
 NO_BOUND = 2**62
 """Past every sequence and revision, and still a 64-bit number when one is added."""
+
+
+class PageShape(NamedTuple):
+    """What pages of messages have in common that one statement reads."""
+
+    take: Take
+    limit: int
+    wanted: frozenset[str] | None
+    """The columns that are read, None for all."""
 
 
 class Failure(Enum):
@@ -171,30 +184,18 @@ class Dialect(ABC):
 
     @abstractmethod
     def page_messages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
         """Returns the statement that reads pages of many sessions at once.
 
-        Requests: `(session id, after, before, archive)`, where `after` is 0 and `before` is
-        `NO_BOUND` for none, and `archive` is 0 for all messages, 1 for active, 2 for archived.
         Rows, in any order: number of the request, whether something lies beyond the bound before
-        and behind, then `MESSAGE_COLUMNS` with what is `wanted` of them (the sequence is null
-        where the page is empty); one item more than `limit` where there is more. Every range is
+        and behind, then `MESSAGE_COLUMNS` with what is wanted of them (the sequence is null
+        where the page is empty); one item more than the limit where there is more. Every range is
         one of the primary key of `messages`; sessions out of scope give no row.
         """
 
     def packed_message_pages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
         """Returns the statement that reads the same pages as one JSON text (`packed`).
 
@@ -203,13 +204,7 @@ class Dialect(ABC):
         return None
 
     def packed_end_pages(
-        self,
-        take: Take,
-        limit: int,
-        scope: MessageScope,
-        ids: Sequence[str],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, scope: MessageScope, ids: Sequence[str], owner: str | None
     ) -> Bound | None:
         """Returns the statement that reads the first or last messages of sessions as JSON.
 

@@ -37,7 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.dialects import mysql_statements as statements
-from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Bound, Failure
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Bound, Failure, PageBounds, PageShape
 from app.backends.sql.dialects.mysql_search import SHORTEST_WORD, MysqlSearchIndex
 from app.backends.sql.dialects.server import (
     MIGRATION_SECONDS,
@@ -47,7 +47,6 @@ from app.backends.sql.dialects.server import (
 from app.backends.sql.dialects.server_options import ServerOptions, driver_options, options_of
 from app.backends.sql.tables import sessions
 from app.model.errors import StoreUnavailable, StoreUnusable
-from app.model.paging import Take
 
 _OLDEST_MARIADB = (10, 6)
 _OLDEST_MYSQL = (8, 0, 19)
@@ -146,14 +145,9 @@ class MysqlDialect(ServerDialect):
         )
 
     def page_messages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
-        statement = statements.page_messages(take, limit, len(requests), owner is not None, wanted)
+        statement = statements.page_messages(shape, len(requests), owner is not None)
         return statements.united(
             statement, requests, ("session", "after", "before", "archive"), owner
         )

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import TextClause, text
 
-from app.backends.sql.dialects.dialect import NO_BOUND, Bound, columns
+from app.backends.sql.dialects.dialect import NO_BOUND, Bound, PageShape, columns
 from app.backends.sql.rows import (
     EVENT_COLUMNS,
     IDEMPOTENCY_COLUMNS,
@@ -115,10 +115,9 @@ def get_messages(collation: str, scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def page_messages(
-    take: Take, limit: int, count: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def page_messages(shape: PageShape, count: int, scoped: bool) -> TextClause:
     """Returns the statement of `Dialect.page_messages` for so many requests."""
+    take, limit, wanted = shape
     direction = "DESC" if take is Take.LAST else "ASC"
     selects = []
     for n in range(count):

@@ -31,7 +31,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
-from app.backends.sql.dialects.dialect import NO_BOUND, Bound, Failure, columns
+from app.backends.sql.dialects.dialect import (
+    NO_BOUND,
+    Bound,
+    Failure,
+    PageBounds,
+    PageShape,
+    columns,
+)
 from app.backends.sql.dialects.packed_messages import message_as_json, within
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
@@ -135,36 +142,19 @@ class PostgresqlDialect(ServerDialect):
         return _bound(_get_messages(owner is not None), ids, 2, owner)
 
     def page_messages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
-        return _bound(_page_messages(take, limit, owner is not None, wanted), requests, 4, owner)
+        return _bound(_page_messages(shape, owner is not None), requests, 4, owner)
 
     def packed_message_pages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
-        statement = _packed_message_pages(take, limit, owner is not None, wanted)
-        return _bound(statement, requests, 4, owner)
+        return _bound(_packed_message_pages(shape, owner is not None), requests, 4, owner)
 
     def packed_end_pages(
-        self,
-        take: Take,
-        limit: int,
-        scope: MessageScope,
-        ids: Sequence[str],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, scope: MessageScope, ids: Sequence[str], owner: str | None
     ) -> Bound | None:
-        statement = _packed_end_pages(take, limit, scope, owner is not None, wanted)
+        statement = _packed_end_pages(shape, scope, owner is not None)
         return _bound(statement, [(one,) for one in ids], 1, owner)
 
     def read_logs(
@@ -322,9 +312,8 @@ def _get_messages(scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _page_messages(
-    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _page_messages(shape: PageShape, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     return _of_pages(
         f"""
         {_pages(scoped)}
@@ -335,9 +324,8 @@ def _page_messages(
 
 
 @lru_cache(maxsize=256)
-def _packed_message_pages(
-    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     return _of_pages(
         f"""
         {_pages(scoped)}
@@ -354,9 +342,8 @@ def _packed_message_pages(
 
 
 @lru_cache(maxsize=256)
-def _packed_end_pages(
-    take: Take, limit: int, scope: MessageScope, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     direction = "DESC" if take is Take.LAST else "ASC"
     return _statement(
         f"""

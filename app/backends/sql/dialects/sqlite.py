@@ -31,6 +31,8 @@ from app.backends.sql.dialects.dialect import (
     Bound,
     Dialect,
     Failure,
+    PageBounds,
+    PageShape,
     columns,
     update_sessions_by_id,
 )
@@ -88,36 +90,19 @@ class SqliteDialect(Dialect):
         return _bound(_get_messages(owner is not None), ids, owner)
 
     def page_messages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
-        return _bound(_page_messages(take, limit, owner is not None, wanted), requests, owner)
+        return _bound(_page_messages(shape, owner is not None), requests, owner)
 
     def packed_message_pages(
-        self,
-        take: Take,
-        limit: int,
-        requests: Sequence[tuple[str, int, int, int]],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
-        statement = _packed_message_pages(take, limit, owner is not None, wanted)
-        return _bound(statement, requests, owner)
+        return _bound(_packed_message_pages(shape, owner is not None), requests, owner)
 
     def packed_end_pages(
-        self,
-        take: Take,
-        limit: int,
-        scope: MessageScope,
-        ids: Sequence[str],
-        owner: str | None,
-        wanted: frozenset[str] | None,
+        self, shape: PageShape, scope: MessageScope, ids: Sequence[str], owner: str | None
     ) -> Bound | None:
-        statement = _packed_end_pages(take, limit, scope, owner is not None, wanted)
+        statement = _packed_end_pages(shape, scope, owner is not None)
         return _bound(statement, ids, owner)
 
     def read_logs(
@@ -261,9 +246,8 @@ def _get_messages(scoped: bool) -> TextClause:
 
 
 @lru_cache(maxsize=256)
-def _page_messages(
-    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _page_messages(shape: PageShape, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     return text(
         f"""
         {_pages(take, limit, scoped)}
@@ -274,9 +258,8 @@ def _page_messages(
 
 
 @lru_cache(maxsize=256)
-def _packed_message_pages(
-    take: Take, limit: int, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     # A subquery for each page, where grouping would sort all messages with their words.
     return text(
         f"""
@@ -293,9 +276,8 @@ def _packed_message_pages(
 
 
 @lru_cache(maxsize=256)
-def _packed_end_pages(
-    take: Take, limit: int, scope: MessageScope, scoped: bool, wanted: frozenset[str] | None
-) -> TextClause:
+def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> TextClause:
+    take, limit, wanted = shape
     direction, far = (
         ("DESC", "m.sequence >= r.far") if take is Take.LAST else ("ASC", "m.sequence <= r.far")
     )
