@@ -13,7 +13,7 @@ from app.model.errors import Conflict, InvalidInput, NotFound, ScrollbackError
 from app.model.events import Event, LogRead, LogSlice
 from app.model.identifiers import Position
 from app.model.message import Message
-from app.model.paging import MessagePageRequest, Page, SessionPageRequest, session_bound
+from app.model.paging import MessagePageRequest, Page, SessionPageRequest, ordering_value
 from app.model.search import SearchHit, SearchRequest
 from app.model.session import Agent, Profile, Session, User
 from app.schema.cursors import (
@@ -74,7 +74,8 @@ def cursor_of(request: object, item: object, top: Position | None = None) -> str
     """Returns the cursor that a client gets with an item of a page, or of a log up to `top`."""
     match request, item:
         case SessionPageRequest(order=order, descending=descending), Session():
-            return encode_session_cursor(session_bound(item, order), order, descending)
+            value = ordering_value(item, order)
+            return encode_session_cursor(item.id, value, order, descending)
         case MessagePageRequest(session_id=session_id), Message():
             return encode_message_cursor(session_id, item.sequence)
         case SearchRequest(query=query, order=by), SearchHit(bound=bound):
