@@ -29,11 +29,15 @@ PackedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 
 
 class PackedPage(Struct, Generic[M], array_like=True, gc=False):
-    """The page of one request: its number, whether something lies beyond its bounds, its items."""
+    """The page of one request: its number, whether something lies beyond its bounds, its items.
+
+    `count` is how many items there have to be.
+    """
 
     number: int
     before: int
     behind: int
+    count: int
     items: list[M]
 
 
@@ -87,17 +91,27 @@ def message_pages_of(rows: Rows) -> list[PackedPage[Message]] | None:
     if packed is None:
         return []
     try:
+        pages = _decode(packed)
+    except (DecodeError, UnicodeError):
+        return None
+    return None if any(page.count != len(page.items) for page in pages) else pages
+
+
+def _decode(packed: bytes) -> list[PackedPage[Message]]:
+    try:
         return _PAGES.decode(packed)
     except (DecodeError, UnicodeError):
         # A kind of part, or a field of one, of another version.
-        pass
-    try:
         return [
-            PackedPage(page.number, page.before, page.behind, [one.message() for one in page.items])
+            PackedPage(
+                page.number,
+                page.before,
+                page.behind,
+                page.count,
+                [one.message() for one in page.items],
+            )
             for page in _STORED_PAGES.decode(packed)
         ]
-    except (DecodeError, UnicodeError):
-        return None
 
 
 def sessions_of(rows: Rows) -> PackedSessions | None:

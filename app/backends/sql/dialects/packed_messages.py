@@ -14,6 +14,22 @@ _PLAIN = frozenset({"role", "status", "created_at"})
 """Texts that need no escaping: they come from fixed sets and formats."""
 
 
+def packed_items(
+    alias: str,
+    session: str,
+    wanted: frozenset[str] | None,
+    quote: Callable[[str], str],
+    aggregate: str,
+) -> str:
+    """Returns the expression of how many messages there are, and of them all, as `PackedPage` ends.
+
+    Counted because a text that grows too long may come to nothing without an error. `aggregate` is
+    the function that joins texts.
+    """
+    items = f"{aggregate}({message_as_json(alias, session, wanted, quote)}, ',')"
+    return f"',' || count(*) || ',[' || coalesce({items}, '') || ']'"
+
+
 def message_as_json(
     alias: str, session: str, wanted: frozenset[str] | None, quote: Callable[[str], str]
 ) -> str:
@@ -21,29 +37,29 @@ def message_as_json(
 
     `session` is the expression of the session's id in JSON, and `quote` returns the expression of
     any text, or null, in JSON. What is not `wanted` (None: all is) is a constant and is not read.
-    Stored JSON goes in as it is.
+    Stored JSON goes in as it is. One call of `format`: SQLite would make a new text for each `||`.
     """
-    pieces: list[str] = []
+    template: list[str] = []
+    values: list[str] = []
     for column in MESSAGE_COLUMNS:
         name = column.name
         if name in _SENDER[1:]:
             continue
+        if name != "session_id" and wanted is not None and name not in wanted:
+            template.append(_constant(name))
+            continue
+        template.append('"%s"' if name in _PLAIN else "%s")
+        value = f"{alias}.{name}"
         if name == "session_id":
-            pieces.append(session)
-        elif wanted is not None and name not in wanted:
-            pieces.append(_constant(name))
+            value = session
         elif name == "sender_name":
-            pieces.append(_sender(alias, quote))
-        elif name == "sequence" or name in _JSON:
-            pieces.append(f"{alias}.{name}")
+            value = _sender(alias, quote)
         elif name == "usage":
-            pieces.append(f"coalesce({alias}.usage, 'null')")
-        elif name in _PLAIN:
-            pieces.append(f"""'"' || {alias}.{name} || '"'""")
-        else:
-            pieces.append(quote(f"{alias}.{name}"))
-    array = " || ',' || ".join(pieces)
-    return f"'[' || {array} || ']'".replace("' || '", "")
+            value = f"coalesce({value}, 'null')"
+        elif name != "sequence" and name not in _JSON and name not in _PLAIN:
+            value = quote(value)
+        values.append(value)
+    return f"format('[{','.join(template)}]', {', '.join(values)})"
 
 
 def within(scope: MessageScope, sequence: str, archived_through: str) -> str:
@@ -58,13 +74,11 @@ def within(scope: MessageScope, sequence: str, archived_through: str) -> str:
 
 
 def _constant(name: str) -> str:
-    unread = UNREAD.get(name)
-    if unread is None:
-        return "'null'"
-    return unread if name in _JSON else f"""'"' || {unread} || '"'"""
+    unread = UNREAD.get(name, "null").strip("'")
+    return f'"{unread}"' if name in _PLAIN else unread
 
 
 def _sender(alias: str, quote: Callable[[str], str]) -> str:
     given = f"coalesce({', '.join(f'{alias}.{name}' for name in _SENDER)})"
-    quoted = " || ',' || ".join(quote(f"{alias}.{name}") for name in _SENDER)
-    return f"CASE WHEN {given} IS NULL THEN 'null' ELSE '[' || {quoted} || ']' END"
+    quoted = ", ".join(quote(f"{alias}.{name}") for name in _SENDER)
+    return f"CASE WHEN {given} IS NULL THEN 'null' ELSE format('[%s,%s,%s]', {quoted}) END"

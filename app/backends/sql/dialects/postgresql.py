@@ -39,7 +39,7 @@ from app.backends.sql.dialects.dialect import (
     PageShape,
     columns,
 )
-from app.backends.sql.dialects.packed_messages import message_as_json, within
+from app.backends.sql.dialects.packed_messages import packed_items, within
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
@@ -330,11 +330,11 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
         f"""
         {_pages(scoped)}
         SELECT convert_to('[' || string_agg(
-            '[' || (r.number - 1) || ',' || r.has_before::int || ',' || r.has_behind::int || ',['
-            || coalesce((
-                SELECT string_agg({message_as_json("m", "r.session", wanted, _quoted)}, ',')
+            '[' || (r.number - 1) || ',' || r.has_before::int || ',' || r.has_behind::int
+            || (
+                SELECT {packed_items("m", "r.session", wanted, _quoted, "string_agg")}
                 FROM ({_items(take, limit)}) m
-            ), '') || ']]', ','
+            ) || ']', ','
         ) || ']', 'UTF8')
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
@@ -352,14 +352,14 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             FROM unnest(:c0) WITH ORDINALITY AS r(session_id, number)
             JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
         )
-        SELECT convert_to('[' || string_agg('[' || (r.number - 1) || ',0,0,[' || coalesce((
-            SELECT string_agg({message_as_json("m", "r.session", wanted, _quoted)}, ',')
+        SELECT convert_to('[' || string_agg('[' || (r.number - 1) || ',0,0' || (
+            SELECT {packed_items("m", "r.session", wanted, _quoted, "string_agg")}
             FROM (
                 SELECT * FROM messages i WHERE i.session_id = r.session_id
                 AND {within(scope, "i.sequence", "r.archived_through")}
                 ORDER BY i.sequence {direction} LIMIT {limit + 1}
             ) m
-        ), '') || ']]', ',') || ']', 'UTF8')
+        ) || ']', ',') || ']', 'UTF8')
         FROM page r
         """,  # noqa: S608 - nothing in it comes from a client
         Text,

@@ -36,7 +36,7 @@ from app.backends.sql.dialects.dialect import (
     columns,
     update_sessions_by_id,
 )
-from app.backends.sql.dialects.packed_messages import message_as_json, within
+from app.backends.sql.dialects.packed_messages import packed_items, within
 from app.backends.sql.dialects.sqlite_search import SqliteSearchIndex
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
 from app.backends.sql.rows import (
@@ -265,10 +265,10 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
         f"""
         {_pages(take, limit, scoped)}
         SELECT CAST('[' || group_concat(
-            '[' || r.number || ',' || r.has_before || ',' || r.has_behind || ',[' || coalesce((
-                SELECT group_concat({message_as_json("m", "r.session", wanted, _quoted)})
+            '[' || r.number || ',' || r.has_before || ',' || r.has_behind || (
+                SELECT {packed_items("m", "r.session", wanted, _quoted, "group_concat")}
                 FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
-            ), '') || ']]'
+            ) || ']'
         ) || ']' AS BLOB)
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
@@ -293,18 +293,18 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             FROM json_each(:rows) r
             CROSS JOIN sessions s ON s.id = r.value {"AND +s.owner_id = :owner" if scoped else ""}
         )
-        SELECT CAST('[' || group_concat('[' || r.number || ',0,0,[' || coalesce((
-            SELECT group_concat({message_as_json("m", "r.session", wanted, _quoted)})
+        SELECT CAST('[' || group_concat('[' || r.number || ',0,0' || (
+            SELECT {packed_items("m", "r.session", wanted, _quoted, "group_concat")}
             FROM messages m WHERE m.session_id = r.session_id AND {far}
             AND {within(scope, "m.sequence", "r.archived_through")}
-        ), '') || ']]') || ']' AS BLOB)
+        ) || ']') || ']' AS BLOB)
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
 
 
 def _quoted(expression: str) -> str:
-    return f"json_quote({expression})"
+    return f"iif({expression} IS NULL, 'null', json_quote({expression}))"
 
 
 # A page is a range of the primary key, and its far end the place of one message: looked up
