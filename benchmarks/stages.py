@@ -75,33 +75,29 @@ async def _of_server(server: Server, workload: Workload, requests: int) -> float
 
 async def _of_process(wired: Wired, workload: Workload, requests: int) -> list[float]:
     """Returns the seconds of document, execution, store and JSON."""
-    chance = random.Random(0)
-    request = Request(workload.document, workload.variables(chance))
-
-    async def prepare() -> object:
-        return wired.executor.prepare(request)
-
-    # One request, asked again and again: a memory that had to look for other answers would cost
-    # more than what it stands for.
-    remembered = Wired(_remembering(wired), wired.executor)
-    answer = (await _execute(remembered, request)()).formatted()
-
-    async def dump() -> object:
-        return orjson.dumps(answer)
-
-    depths: list[Run] = [
-        prepare,
-        _execute(remembered, request),
-        _execute(wired, request),
-        dump,
+    asked = [
+        Request(workload.document, workload.variables(random.Random(number)))
+        for number in range(CONNECTIONS)
     ]
-    for run in depths:
-        await run()
+    remembered = Wired(_remembering(wired), wired.executor)
+    answers = [(await _execute(remembered, one)()).formatted() for one in asked]
+    # Each connection asks for something of its own, again and again: what several ask for at once
+    # is read once, and a memory that had to look for other answers would cost more than what it
+    # stands for.
+    depths: list[list[Run]] = [
+        [_prepare(wired, one) for one in asked],
+        [_execute(remembered, one) for one in asked],
+        [_execute(wired, one) for one in asked],
+        [_dump(answer) for answer in answers],
+    ]
+    for runs in depths:
+        for run in runs:
+            await run()
     times: list[list[float]] = [[] for _ in depths]
     # By turns, so that what else the machine does weighs on all of them alike.
     for _ in range(TURNS):
-        for run, taken in zip(depths, times, strict=True):
-            taken.append(await _time(run, requests // TURNS))
+        for runs, taken in zip(depths, times, strict=True):
+            taken.append(await _time(runs, requests // TURNS))
     document, execution, everything, encoding = (median(taken) for taken in times)
     return [
         document,
@@ -109,6 +105,20 @@ async def _of_process(wired: Wired, workload: Workload, requests: int) -> list[f
         max(0.0, everything - execution),
         encoding,
     ]
+
+
+def _prepare(wired: Wired, request: Request) -> Run:
+    async def run() -> object:
+        return wired.executor.prepare(request)
+
+    return run
+
+
+def _dump(answer: object) -> Run:
+    async def run() -> object:
+        return orjson.dumps(answer)
+
+    return run
 
 
 def _remembering(wired: Wired) -> Services:
@@ -125,13 +135,13 @@ def _execute(wired: Wired, request: Request) -> Callable[[], Awaitable[Response]
     return run
 
 
-async def _time(run: Run, requests: int) -> float:
-    each = max(1, requests // CONNECTIONS)
+async def _time(runs: list[Run], requests: int) -> float:
+    each = max(1, requests // len(runs))
 
-    async def several() -> None:
+    async def several(run: Run) -> None:
         for _ in range(each):
             await run()
 
     started = time.process_time()
-    await asyncio.gather(*(several() for _ in range(CONNECTIONS)))
-    return (time.process_time() - started) / (each * CONNECTIONS)
+    await asyncio.gather(*[several(run) for run in runs])
+    return (time.process_time() - started) / (each * len(runs))
