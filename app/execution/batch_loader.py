@@ -2,12 +2,13 @@
 
 It batches, answers and fails as `strawberry.dataloader.DataLoader` does, and waits as many turns of
 the event loop for further keys, at less than half the cost: a key has its future and nothing else.
-Unlike that one, it loads anew after a batch that everybody had given up.
+Unlike that one, it loads anew after a batch that everybody had given up, and leaves nobody waiting
+for one whose loading was cancelled.
 """
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, Task, get_running_loop
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -139,3 +140,7 @@ class BatchLoader(Generic[K, V]):
             for future in futures.values():
                 if not future.done():
                     future.set_exception(error)
+        except CancelledError:
+            for future in futures.values():
+                future.cancel()
+            raise

@@ -8,6 +8,7 @@ that is set for that one is enough.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, CancelledError, Task, TimerHandle, current_task
+from contextvars import Context
 from types import TracebackType
 from typing import Any
 
@@ -31,11 +32,16 @@ class Deadlines:
             self._loop, self._timer, self._watched = loop, None, {}
         when = self._watched[deadline] = loop.time() + self._seconds
         if self._timer is None:
-            self._timer = loop.call_at(when, self._ring, loop)
+            self._timer = self._set(loop, when)
 
     def forget(self, deadline: Deadline) -> None:
         """Lets a deadline expire no more."""
         self._watched.pop(deadline, None)
+
+    def _set(self, loop: AbstractEventLoop, when: float) -> TimerHandle:
+        # In a context of its own: the timer is set again and again, and would keep that of the
+        # first request for as long as others follow.
+        return loop.call_at(when, self._ring, loop, context=Context())
 
     def _ring(self, loop: AbstractEventLoop) -> None:
         if loop is not self._loop:
@@ -45,7 +51,7 @@ class Deadlines:
         while self._watched:
             deadline, when = next(iter(self._watched.items()))
             if when > now:
-                self._timer = loop.call_at(when, self._ring, loop)
+                self._timer = self._set(loop, when)
                 return
             del self._watched[deadline]
             deadline.expire()

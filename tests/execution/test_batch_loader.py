@@ -151,3 +151,15 @@ async def turns(count: int) -> None:
     """Lets the event loop turn."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def test_a_batch_that_is_cancelled_leaves_nobody_waiting() -> None:
+    async def load(keys: list[int]) -> dict[int, int]:
+        raise asyncio.CancelledError
+
+    loader = BatchLoader(load)
+    first, second = loader.load(1), loader.load(2)
+    async with asyncio.timeout(5):
+        for future in (first, second):
+            with pytest.raises(asyncio.CancelledError):
+                await future

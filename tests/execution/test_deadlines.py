@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from contextvars import ContextVar
 
 import pytest
 
@@ -90,3 +93,24 @@ async def test_outside_of_a_task_there_is_nothing_to_cancel() -> None:
 
     loop.call_soon(begin)
     assert "task" in str(await raised)
+
+
+async def test_the_timer_keeps_no_context_of_a_request() -> None:
+    class Value:
+        """What a request has set."""
+
+    variable: ContextVar[Value] = ContextVar("of a request")
+    deadlines = Deadlines(60)
+
+    async def request() -> weakref.ref[Value]:
+        value = Value()
+        variable.set(value)
+        with deadlines.begin(asyncio.get_running_loop()):
+            await asyncio.sleep(0)
+        return weakref.ref(value)
+
+    first = await asyncio.create_task(request())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert first() is None

@@ -3,8 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import strawberry
 
+from app.execution.compiled.operation import ExecutionOptions
 from app.execution.document import Prepared
+from app.execution.executor import Executor
 from app.execution.limits import QueryLimits
 from app.execution.operation import Request
 from tests.execution.library import Desk, Library, open_library
@@ -90,3 +93,40 @@ async def test_siblings_in_other_branches_are_awaited_after_a_failure(library: L
     response = await library.run('{ slow(name: "a") book { failing } }', desk=desk)
     assert response["data"] == {"slow": "a", "book": None}
     assert desk.finished == ["a"]
+
+
+async def test_nothing_more_is_run_after_a_resolver_that_hides_its_cancellation() -> None:
+    ran: list[str] = []
+
+    @strawberry.type
+    class Query:
+        x: int
+
+    @strawberry.type
+    class Mutation:
+        @strawberry.field
+        async def hiding(self) -> int | None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise ValueError("the store was interrupted") from None
+            return 1
+
+        @strawberry.field
+        async def next(self) -> int | None:
+            ran.append("next")
+            return 2
+
+    executor = Executor(
+        strawberry.Schema(Query, mutation=Mutation),
+        limits=IMPATIENT,
+        options=ExecutionOptions(runs_before_compiling=0),
+        describe_error=lambda _: None,
+        report_error=lambda *_: None,
+    )
+    request = Request("mutation { hiding next }")
+    prepared = executor.prepare(request)
+    assert isinstance(prepared, Prepared)
+    response = await executor.execute(prepared, request, None)
+    assert response.errors[0]["extensions"] == {"code": "OPERATION_TIMEOUT"}
+    assert ran == []

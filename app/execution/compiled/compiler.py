@@ -110,6 +110,9 @@ class PlanCompiler:
         serial = operation.operation is OperationType.MUTATION
         parts = [{key: details} for key, details in fields.items()] if serial else [fields]
         roots = [self._object(root_type, part) for part in parts]
+        # What is kept of a plan may write further functions later, and must not keep what one
+        # request has sent.
+        del self._variables
         inlined = self._writer.inlined
         # An object is written before those that it holds, so what it inlines is known by then.
         for plan in self._written:

@@ -15,7 +15,7 @@ from graphql.execution.values import VariableValues
 from app.execution.batch_loader import Batch
 from app.execution.compiled.job import Collected, Job, Spot, await_alone
 from app.execution.compiled.paths import LinkedPath, keys_of
-from app.execution.deadlines import Deadlines
+from app.execution.deadlines import Deadline, Deadlines
 from app.execution.document import Prepared
 from app.execution.running import OperationTimeoutError, Run
 
@@ -35,6 +35,7 @@ class CompiledRun:
         "_broken",
         "_core",
         "_data",
+        "_deadline",
         "_ended",
         "_failed",
         "_finished",
@@ -93,6 +94,7 @@ class CompiledRun:
         self._broken: BaseException | None = None
         self._finished: Future[None] | None = None
         self._core: Run | None = None
+        self._deadline: Deadline | None = None
 
     @property
     def core(self) -> Run:
@@ -156,6 +158,7 @@ class CompiledRun:
     async def _serially(self) -> None:
         data: dict[str, Any] = {}
         for build in self.plan.fields:
+            self._check_time()
             self._complete_root(build)
             if not self._failed:
                 await self._settle()
@@ -166,6 +169,7 @@ class CompiledRun:
 
     async def _settle(self) -> None:
         while self.queue or self._ended:
+            self._check_time()
             if len(self.queue) == 1 and not (self.active or self.waiting or self._ended):
                 (job,) = self.queue
                 self.queue = []
@@ -292,8 +296,13 @@ class CompiledRun:
             elif not member.dead:
                 member.discard()
 
+    def _check_time(self) -> None:
+        """Goes no further when the time is over, though a resolver has caught its cancellation."""
+        if self._deadline is not None and self._deadline.expired:
+            raise CancelledError
+
     async def _within(self, deadlines: Deadlines, awaitable: Awaitable[None]) -> None:
-        deadline = deadlines.begin(self.loop)
+        deadline = self._deadline = deadlines.begin(self.loop)
         try:
             with deadline:
                 await awaitable

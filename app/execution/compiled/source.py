@@ -270,7 +270,7 @@ class SourceWriter:
         self.names[f"A{i}"] = PlanByType(position)
         # Most values are of the type of the last one.
         type_ = f"type({place.source})"
-        lines = [f"if {type_} is not y{i}: y{i} = {type_}; k{i} = A{i}[y{i}]"]
+        lines = [f"if {type_} is not y{i}: k{i} = A{i}[{type_}]; y{i} = {type_}"]
         word = "if"
         for plan in plans:
             lines.append(f"{word} k{i} == {plan.number}:")

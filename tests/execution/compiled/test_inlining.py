@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from inspect import CORO_CLOSED, getcoroutinestate
 from typing import Any
 
@@ -10,7 +11,7 @@ import strawberry
 from graphql import build_schema
 from strawberry import Info
 
-from app.execution.compiled.compiler import Compiler
+from app.execution.compiled.compiler import Compiler, PlanCompiler
 from app.execution.compiled.inlining import MOST_TYPES
 from app.execution.compiled.plan import Plan
 from app.execution.strawberry_schema import core_schema
@@ -201,3 +202,23 @@ async def test_more_types_than_are_written_out_are_told_apart(answer: Answer) ->
             ]
         }
     }
+
+
+@strawberry.type
+class Naming:
+    @strawberry.field
+    def held(self, name: str) -> Leaf:
+        return Leaf(name=name)
+
+
+async def test_a_plan_keeps_nothing_of_the_request_that_it_was_made_for() -> None:
+    schema = core_schema(strawberry.Schema(Naming))
+    both = BothWays(
+        schema, Compiler(schema), "query ($name: String!) { held(name: $name) { name } }"
+    )
+    variables = both.coerce({"name": "a secret"})
+    assert variables is not None
+    plan = both.plan(variables)
+    assert plan is not None
+    compilers = [one for one in gc.get_objects() if isinstance(one, PlanCompiler)]
+    assert not [one for one in compilers if variables in vars(one).values()]
