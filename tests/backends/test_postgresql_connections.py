@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.backends.open import open_backend
 from app.backends.protocol import EVERYTHING
 from app.backends.sql.backend import SqlBackend
+from app.backends.sql.dialects import postgresql_connections
 from app.backends.sql.dialects.dialect import Failure
 from app.backends.sql.dialects.postgresql import PostgresqlDialect
 from app.backends.sql.dialects.postgresql_connections import Connections
+from app.backends.sql.prepared import Query
 from app.model.errors import StoreUnavailable
 from tests.backends.conftest import SESSION, create
 from tests.databases import DatabaseServer
@@ -189,3 +193,26 @@ async def test_reads_go_on_after_the_server_closed_all_connections(
     await postgresql.disconnect_all()
     found = await asyncio.gather(*[store.get_sessions([SESSION], EVERYTHING) for _ in range(50)])
     assert all(SESSION in one for one in found)
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_lent(
+    opened: Opened, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await ask(connections, 1) == 1
+    monkeypatch.setattr(postgresql_connections, "monotonic", lambda: time.monotonic() + 1_000)
+    assert await ask(connections, 2) == 2
+    assert len(opened.connections) == 2
+
+
+async def test_a_long_read_that_is_given_up_waits_for_no_answer(
+    store: SqlBackend, postgresql: DatabaseServer
+) -> None:
+    endless: Query = (text("SELECT pg_sleep(60)"), {})
+    for _ in range(20):
+        task = asyncio.ensure_future(store._reads.fetch(endless, long=True))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(20):
+        assert SESSION in await store.get_sessions([SESSION], EVERYTHING)

@@ -91,7 +91,7 @@ class PostgresqlDialect(ServerDialect):
     transactional_ddl = True
     merges = True
     search = PostgresqlSearchIndex()
-    driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError)
+    driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
     def driver_url(self, url: URL) -> URL:
         options = driver_options(url, show(url), ("host", "sslmode"))
@@ -192,7 +192,8 @@ class PostgresqlDialect(ServerDialect):
     def failure(self, error: Exception) -> Failure:
         if isinstance(error, PoolTimeout):
             return Failure.BUSY
-        if isinstance(error, (OSError, EOFError)):
+        if isinstance(error, (OSError, EOFError, asyncpg.InternalClientError)):
+            # The last is what asyncpg says between the server's last word and the end.
             return Failure.DISCONNECTED
         cause = error.orig if isinstance(error, DBAPIError) else error
         state = getattr(cause, "sqlstate", None) or ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import asyncpg
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.model.errors import StoreUnavailable
 
 _CLOSING_SECONDS = 5.0
+
+_IDLE_SECONDS = 240.0
+"""Firewalls forget a connection that says nothing for longer, and tell nobody."""
 
 
 class Connections:
@@ -35,7 +39,7 @@ class Connections:
         self._connect = connect
         self._size = size
         self._wait_seconds = wait_seconds
-        self._idle: list[asyncpg.Connection] = []
+        self._idle: list[tuple[asyncpg.Connection, float]] = []
         self._lent = 0
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
@@ -52,8 +56,7 @@ class Connections:
         connection: asyncpg.Connection | None = None
         if self._lent < self._size:
             self._lent += 1
-            while self._idle and (connection is None or connection.is_closed()):
-                connection = self._idle.pop()
+            connection = self._take_idle()
         else:
             connection = await self._next()
         if connection is not None and not connection.is_closed():
@@ -79,7 +82,7 @@ class Connections:
     def forget_idle(self) -> None:
         """Closes the connections that nobody uses: where one broke, the others may have, too."""
         idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection, _ in idle:
             self._close_soon(connection)
 
     async def close(self) -> None:
@@ -91,6 +94,16 @@ class Connections:
             await self._returned.wait()
         if self._closing:
             await asyncio.wait(self._closing)
+
+    def _take_idle(self) -> asyncpg.Connection | None:
+        """Returns the connection that was given back last, unless that was too long ago."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if monotonic() - since > _IDLE_SECONDS:
+                self._close_soon(connection)
+            elif not connection.is_closed():
+                return connection
+        return None
 
     async def _next(self) -> asyncpg.Connection | None:
         """Waits for a place; returns the connection that came with it, None where none did."""
@@ -122,7 +135,7 @@ class Connections:
         if self._closed:
             self._close_soon(connection)
         else:
-            self._idle.append(connection)
+            self._idle.append((connection, monotonic()))
 
     def _close_soon(self, connection: asyncpg.Connection) -> None:
         if not connection.is_closed():
@@ -134,5 +147,10 @@ class Connections:
 async def _close(connection: asyncpg.Connection) -> None:
     try:
         await connection.close(timeout=_CLOSING_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+    ):
         connection.terminate()

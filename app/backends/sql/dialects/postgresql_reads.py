@@ -90,7 +90,15 @@ async def _fetch_by_values(
     connection: asyncpg.Connection, text: str, values: tuple[Any, ...]
 ) -> Rows:
     """Fetches with a plan made for these values: how to search depends on what is searched for."""
-    async with connection.transaction(readonly=True):
+    transaction = connection.transaction(readonly=True)
+    await transaction.start()
+    try:
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         rows: Rows = await connection.fetch(text, *values)
-        return rows
+    except asyncpg.PostgresError:
+        await transaction.rollback()
+        raise
+    # After any other exception the connection is given up: to roll back is to wait for the answer
+    # to the statement that was given up, which may never come.
+    await transaction.commit()
+    return rows
