@@ -14,6 +14,7 @@ from app.backends.protocol import EVERYTHING, Scope
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.merging import MOST_ROWS, MergedReads
 from app.model.changes import AddMessages
+from app.model.errors import StoreUnavailable
 from app.model.identifiers import SessionId, UserId
 from app.model.message import Message, MessageScope
 from app.model.paging import MessagePageRequest, Page, SessionPageRequest, Take, Window
@@ -175,3 +176,18 @@ async def test_what_was_acknowledged_before_is_seen(store: SqlBackend) -> None:
         reads += [asyncio.create_task(read(number + 1)) for _ in range(3)]
     await asyncio.gather(*reads)
     assert all(count >= least for least, count in seen)
+
+
+async def test_a_store_that_is_not_there_is_not_asked_by_everybody() -> None:
+    asked: list[list[int]] = []
+
+    async def read(keys: list[int]) -> dict[int, int]:
+        asked.append(keys)
+        raise StoreUnavailable("gone")
+
+    merged = MergedReads()
+    found = await asyncio.gather(
+        *[merged.load("n", [n], read) for n in range(5)], return_exceptions=True
+    )
+    assert [type(one) for one in found] == [StoreUnavailable] * 5
+    assert len(asked) == 1

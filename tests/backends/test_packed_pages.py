@@ -180,3 +180,21 @@ async def test_people_are_what_rows_say(store: SqlBackend, path: Path) -> None:
             found = await packed.get_users(ids, scope)
             assert found == await rows.get_users(ids, scope)
             assert found[UserId("ana")] == User(UserId("ana"), AWKWARD)
+
+
+async def test_sessions_too_large_for_one_value_come_row_by_row(
+    store: SqlBackend, path: Path
+) -> None:
+    ids = [SessionId(f"{number:032x}") for number in range(3)]
+    for one in ids:
+        metadata = {"text": "x" * 15_000}
+        creation = CreateSession(
+            key=one, epoch=Epoch("00c0ffee"), owner_id=UserId("ana"), metadata=metadata
+        )
+        await commit(store, creation, session=one)
+    async with reading(path, SqliteDialect(), most_bytes=20_000) as reader:
+        assert set(await reader.get_sessions(ids, EVERYTHING)) == set(ids)
+        request = SessionPageRequest(Window(10))
+        page = (await reader.page_sessions([request], EVERYTHING))[request]
+        assert isinstance(page, Page)
+        assert len(page.items) == 3

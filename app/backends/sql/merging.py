@@ -15,6 +15,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from app.model.errors import StoreUnavailable
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -66,6 +68,10 @@ class MergedReads:
                 return await read(list(keys))
             try:
                 found = await read(list(batch.keys))
+            except StoreUnavailable as error:
+                # For everybody: all of them asking again is the last thing that a store needs.
+                batch.fail(error)
+                raise
             except Exception:  # noqa: BLE001 - raised for whom it concerns, when each asks alone
                 batch.part()
                 return await read(list(keys))
@@ -99,6 +105,12 @@ class _Batch:
         for follower in self.followers:
             if not follower.done():
                 follower.set_result(found)
+
+    def fail(self, error: Exception) -> None:
+        """Tells everybody of an error that is nobody's own."""
+        for follower in self.followers:
+            if not follower.done():
+                follower.set_exception(error)
 
     def part(self) -> None:
         """Has everybody who has no answer ask alone."""

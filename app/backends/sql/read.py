@@ -134,7 +134,8 @@ class SqlReader:
         async def read(ids: Sequence[str]) -> dict[str, R]:
             if self._dialect.packs and len(ids) > 1:
                 packed = by_id(self._dialect, table, ids, scope, packed=True)
-                records = records_of(await self._rows(packed), decoder)
+                found = await self._rows_if_they_fit(packed)
+                records = None if found is None else records_of(found, decoder)
                 if records is not None:
                     return {record.id: record for record in records}
             return await self._by_id(table, ids, scope, lambda row: make(*row))
@@ -146,9 +147,9 @@ class SqlReader:
     ) -> Found[SessionId, Session]:
         async def read(ids: Sequence[SessionId]) -> dict[SessionId, Session]:
             if self._dialect.packs and len(ids) > 1:
-                packed = sessions_of(
-                    await self._rows(by_id(self._dialect, sessions, ids, scope, packed=True))
-                )
+                query = by_id(self._dialect, sessions, ids, scope, packed=True)
+                found = await self._rows_if_they_fit(query)
+                packed = None if found is None else sessions_of(found)
                 if packed is not None:
                     return {session.id: session for _, _, session in packed if session is not None}
             return await self._by_id(sessions, ids, scope, to_session)
@@ -186,7 +187,8 @@ class SqlReader:
         long = takes_long(request.filter)
         if self._dialect.packs:
             packed = page_of_sessions(self._dialect, request, scope, packed=True)
-            sessions = sessions_of(await self._rows(packed, long=long))
+            rows = await self._rows_if_they_fit(packed, long=long)
+            sessions = None if rows is None else sessions_of(rows)
             if sessions is not None:
                 return {request: cut_session_page(request, sessions)}
         query = page_of_sessions(self._dialect, request, scope)
@@ -224,10 +226,10 @@ class SqlReader:
         query = pages_in_rows(self._dialect, kind, requests, scope)
         return pages_of_rows(requests, await self._rows(query))
 
-    async def _rows_if_they_fit(self, query: Query) -> Rows | None:
+    async def _rows_if_they_fit(self, query: Query, *, long: bool = False) -> Rows | None:
         """Returns the rows of a packed statement, None where they are too large for one value."""
         try:
-            return await self._rows(query)
+            return await self._rows(query, long=long)
         except InvalidInput:
             return None
 
