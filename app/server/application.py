@@ -75,7 +75,7 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
         reading[options.path + "/assets/{name:.+}"] = page.asset
     for path, handler in reading.items():
         router.add_route("*", path, observed(for_reading(handler)))
-    router.add_route("*", "/{path:.*}", observed(nothing_here))
+    router.add_route("*", r"/{path:[\s\S]*}", observed(nothing_here))
 
     async def drain(_: web.Application) -> None:
         await lifecycle.drain(options.drain_timeout, options.close_timeout)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError
 
 from app.execution.document import Prepared
 from app.execution.operation import OperationKind, Response
@@ -22,7 +23,7 @@ from app.server.lifecycle import Lifecycle
 from app.server.negotiation import Acceptable, MediaType, negotiate
 from app.server.origins import METHODS, OriginPolicy
 from app.server.parts import ServerParts
-from app.server.refusal import Refusal, shutting_down
+from app.server.refusal import Refusal, bad_request, shutting_down
 from app.server.request_parsing import check_content_type, parse_body, parse_query_string
 from app.server.websocket import serve_socket
 
@@ -146,7 +147,10 @@ class GraphQLEndpoint:
         content = request.content
         if not content.is_eof():
             return None
-        body = content.read_nowait()
+        try:
+            body = content.read_nowait()
+        except _UNREADABLE as error:
+            raise _unreadable() from error
         if len(body) > limit:
             raise self._too_large()
         return body
@@ -157,12 +161,21 @@ class GraphQLEndpoint:
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise self._too_large() from None
+        except _UNREADABLE as error:
+            raise _unreadable() from error
         except TimeoutError:
             raise Refusal(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
 
     def _too_large(self) -> Refusal:
         limit = self._options.body_limit
         return Refusal(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {limit} bytes.")
+
+
+_UNREADABLE = (web.RequestPayloadError, ContentEncodingError)
+
+
+def _unreadable() -> Refusal:
+    return bad_request("The body can't be read: it is not encoded as its headers say.")
 
 
 def _respond_json(

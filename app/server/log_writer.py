@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from threading import Lock
+from threading import RLock
 from typing import BinaryIO
 
 
@@ -19,7 +19,8 @@ class LogWriter:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lines: list[bytes] = []
-        self._lock = Lock()
+        # A collection of garbage may log in the middle of a line.
+        self._lock = RLock()
         atexit.register(self.flush)
 
     def info(self, line: bytes) -> None:
