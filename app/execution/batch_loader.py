@@ -8,7 +8,7 @@ for one whose loading was cancelled.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, Future, Task, get_running_loop
+from asyncio import AbstractEventLoop, Future, Task, get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -37,16 +37,19 @@ class BatchFuture(Future[V]):
 class Batch:
     """Keys that are loaded together. Closed, it takes no more of them."""
 
-    __slots__ = ("_callbacks", "_task", "_wanted", "closed", "ended", "futures")
+    __slots__ = ("_callbacks", "_task", "_wanted", "closed", "futures")
 
     def __init__(self) -> None:
         self.futures: dict[Any, BatchFuture[Any]] = {}
         self.closed = False
-        self.ended = False
-        """All keys are answered; only where the loading itself was cancelled, some are not."""
         self._wanted = 0
         self._callbacks: list[Callable[[Batch], None]] = []
         self._task: Task[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether all keys are answered or given up."""
+        return self.closed and self._task is None
 
     def add(self, key: object, future: BatchFuture[Any]) -> None:
         """Takes a key, again if its future was cancelled."""
@@ -73,10 +76,14 @@ class Batch:
             self.closed = True
             task.cancel()
 
-    def _end(self, _task: Task[None]) -> None:
+    def _end(self, task: Task[None]) -> None:
         callbacks, self._callbacks = self._callbacks, []
         self._task = None
-        self.ended = True
+        if task.cancelled():
+            # It may not even have begun, and nobody else will answer.
+            self.closed = True
+            for future in self.futures.values():
+                future.cancel()
         # Futures and batch hold each other until here.
         self.futures = {}
         for callback in callbacks:
@@ -140,7 +147,3 @@ class BatchLoader(Generic[K, V]):
             for future in futures.values():
                 if not future.done():
                     future.set_exception(error)
-        except CancelledError:
-            for future in futures.values():
-                future.cancel()
-            raise

@@ -104,7 +104,7 @@ class Job:
     def start(self) -> None:
         """Takes the first step. No task may be the current one."""
         source = self.source
-        if type(source) is BatchFuture and not (source.done() or source.batch.ended):
+        if type(source) is BatchFuture and not source.done():
             # The run waits for the batch, and the job is not active until that has ended.
             self._fut_waiter = source
             self.run.wait_for(source.batch, self)
@@ -156,12 +156,7 @@ class Job:
         self.run.waiting -= 1
         self._fut_waiter = None
         source: Any = self.source
-        if source.done():
-            self._context.run(self._settle_entered, source)
-        else:
-            # Whoever loaded the batch was cancelled, and nobody else of those who wait for it.
-            self.run.active.add(self)
-            self._wait_for(source, self._settled)
+        self._context.run(self._settle_entered, source)
 
     def _settle_entered(self, source: Future[Any]) -> None:
         # `_enter()` and `_settle()` in one, for the many.
