@@ -220,11 +220,11 @@ def _set_mark(
 
 def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
     """Applies one change to a draft. Raises the `ScrollbackError` that refuses it."""
-    if isinstance(change, AddMessages):
-        add_messages(draft, change.messages)
-        return
     session = draft.session
     match change:
+        # First, as most changes are.
+        case AddMessages(messages=added):
+            add_messages(draft, added)
         case RenameSession(title=title):
             if title != session.title:
                 draft.record(EventKind.SESSION_RENAMED, data={"title": title}, title=title)

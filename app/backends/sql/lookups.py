@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, false, select
+from sqlalchemy import Column, Select, Table, bindparam, select
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect
@@ -43,11 +43,8 @@ def by_id(
 
 @lru_cache(maxsize=64)
 def _packed_by_id(dialect: Dialect, table: Table, count: int, scoped: bool) -> Select[Any]:
-    statement = _by_id(dialect, table, count, scoped)
-    if table is not sessions:
-        return pack_records(statement)
-    bounds = (false().label("has_before"), false().label("has_behind"))
-    return pack_sessions(statement.with_only_columns(*bounds, *_BY_ID[sessions][0]))
+    pack = pack_sessions if table is sessions else pack_records
+    return pack(_by_id(dialect, table, count, scoped))
 
 
 @lru_cache(maxsize=256)

@@ -61,9 +61,11 @@ class MergedReads:
             return await _follow(batch, keys, read)
         batch = self._gathering[kind] = _Batch(keys)
         try:
-            await asyncio.sleep(0)
-            if self._gathering.get(kind) is batch:
-                del self._gathering[kind]
+            try:
+                await asyncio.sleep(0)
+            finally:
+                if self._gathering.get(kind) is batch:
+                    del self._gathering[kind]
             if not batch.followers:
                 return await read(list(keys))
             try:
@@ -78,8 +80,6 @@ class MergedReads:
             batch.answer(found)
             return _of(found, keys)
         finally:
-            if self._gathering.get(kind) is batch:
-                del self._gathering[kind]
             batch.part()
 
 

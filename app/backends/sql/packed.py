@@ -11,20 +11,19 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, func, select
 
 from app.backends.sql.reads import Rows
 from app.backends.sql.rows import SESSION_COLUMNS
-from app.model.identifiers import Sequence, SessionId
-from app.model.message import Message, MessageRole, MessageStatus, Sender
+from app.model.message import Message
 from app.model.parts import decode_parts
 from app.model.session import Session
-from app.model.timestamps import Timestamp
 
 M = TypeVar("M")
-R = TypeVar("R")
+P = TypeVar("P")
 
-PackedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
+PagedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 """For each row whether something lies beyond the bound before and behind, and the session."""
 
 
@@ -41,45 +40,12 @@ class PackedPage(Struct, Generic[M], array_like=True, gc=False):
     items: list[M]
 
 
-class _StoredMessage(Struct, array_like=True, gc=False):
-    """A message as `Message` has it, but for parts that the decoder of known parts refuses."""
-
-    session_id: SessionId
-    sequence: Sequence
-    role: MessageRole
-    status: MessageStatus
-    parts: Raw
-    preview: str | None
-    sender: Sender | None
-    model: str | None
-    usage: dict[str, Any] | None
-    metadata: dict[str, Any]
-    created_at: Timestamp
-    edited_at: Timestamp | None
-    archived_at: Timestamp | None
-
-    def message(self) -> Message:
-        """Returns the message, its unknown parts kept as they are."""
-        return Message(
-            self.session_id,
-            self.sequence,
-            self.role,
-            self.status,
-            decode_parts(bytes(self.parts)),
-            self.preview,
-            self.sender,
-            self.model,
-            self.usage,
-            self.metadata,
-            self.created_at,
-            self.edited_at,
-            self.archived_at,
-        )
-
-
+_MESSAGE: Decoder[Message] = Decoder(Message)
 _PAGES: Decoder[list[PackedPage[Message]]] = Decoder(list[PackedPage[Message]])
-_STORED_PAGES: Decoder[list[PackedPage[_StoredMessage]]] = Decoder(list[PackedPage[_StoredMessage]])
-_SESSIONS: Decoder[PackedSessions] = Decoder(PackedSessions)
+_UNSURE_PAGES: Decoder[list[PackedPage[list[Raw]]]] = Decoder(list[PackedPage[list[Raw]]])
+_PARTS = Message.__struct_fields__.index("parts")
+
+PAGED_SESSIONS: Decoder[PagedSessions] = Decoder(PagedSessions)
 
 
 def message_pages_of(rows: Rows) -> list[PackedPage[Message]] | None:
@@ -104,44 +70,46 @@ def _decode(packed: bytes) -> list[PackedPage[Message]]:
         # A kind of part, or a field of one, of another version.
         return [
             PackedPage(
-                page.number,
-                page.before,
-                page.behind,
-                page.count,
-                [one.message() for one in page.items],
+                page.number, page.before, page.behind, page.count, [*map(_message, page.items)]
             )
-            for page in _STORED_PAGES.decode(packed)
+            for page in _UNSURE_PAGES.decode(packed)
         ]
 
 
-def sessions_of(rows: Rows) -> PackedSessions | None:
-    """Returns the rows of a packed statement of sessions, None for what is not as it should."""
-    try:
-        return _SESSIONS.decode(rows[0][0])
-    except (DecodeError, UnicodeError):
-        return None
+def _message(fields: list[Raw]) -> Message:
+    """Returns the message of its fields, unknown parts kept as they are."""
+    values = [bytes(field) for field in fields]
+    parts, values[_PARTS] = decode_parts(values[_PARTS]), b"[]"
+    return replace(_MESSAGE.decode(b"[%b]" % b",".join(values)), parts=parts)
 
 
-def pack_records(statement: Select[Any]) -> Select[Any]:
-    """Returns the statement whose one row has all rows of one, which reads id and name."""
-    given = statement.subquery("given")
-    return select(cast(func.json_group_array(func.json_array(*given.c)), LargeBinary))
-
-
-def records_of(rows: Rows, decoder: Decoder[tuple[R, ...]]) -> tuple[R, ...] | None:
-    """Returns the records of a packed statement, None for what is not as it should."""
+def rows_of(rows: Rows, decoder: Decoder[P]) -> P | None:
+    """Returns the rows of a packed statement, None for what is not as it should."""
     try:
         return decoder.decode(rows[0][0])
     except (DecodeError, UnicodeError):
         return None
 
 
+def pack_records(statement: Select[Any]) -> Select[Any]:
+    """Returns the statement whose one row has all rows of one, which reads id and name."""
+    return _packed(func.json_array(*statement.subquery("given").c))
+
+
 def pack_sessions(statement: Select[Any]) -> Select[Any]:
+    """Returns the statement whose one row has all rows of one, which reads `SESSION_COLUMNS`."""
+    return _packed(func.json_array(*_session_fields(statement.subquery("given"))))
+
+
+def pack_paged_sessions(statement: Select[Any]) -> Select[Any]:
     """Returns the statement whose one row has all rows of one: two flags, `SESSION_COLUMNS`."""
     given = statement.subquery("given")
     before, behind, *_ = given.c
     session = func.json_array(*_session_fields(given))
-    row = func.json_array(before, behind, func.iif(given.c.id.is_(None), None, session))
+    return _packed(func.json_array(before, behind, func.iif(given.c.id.is_(None), None, session)))
+
+
+def _packed(row: ColumnElement[Any]) -> Select[Any]:
     return select(cast(func.json_group_array(row), LargeBinary))
 
 

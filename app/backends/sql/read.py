@@ -22,7 +22,7 @@ from app.backends.sql.message_pages import (
     pages_of_packed,
     pages_of_rows,
 )
-from app.backends.sql.packed import message_pages_of, records_of, sessions_of
+from app.backends.sql.packed import PAGED_SESSIONS, PackedPage, message_pages_of, rows_of
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
@@ -60,8 +60,9 @@ from app.model.session import Agent, Profile, Session, User
 
 K = TypeVar("K")
 V = TypeVar("V")
-R = TypeVar("R", User, Agent, Profile)
+R = TypeVar("R", Session, User, Agent, Profile)
 
+_SESSIONS: Decoder[tuple[Session, ...]] = Decoder(tuple[Session, ...])
 _USERS: Decoder[tuple[User, ...]] = Decoder(tuple[User, ...])
 _AGENTS: Decoder[tuple[Agent, ...]] = Decoder(tuple[Agent, ...])
 _PROFILES: Decoder[tuple[Profile, ...]] = Decoder(tuple[Profile, ...])
@@ -124,37 +125,27 @@ class SqlReader:
     async def _records(
         self,
         table: Table,
-        ids: Collection[str],
+        ids: Collection[Any],
         scope: Scope,
         decoder: Decoder[tuple[R, ...]],
-        make: Callable[..., R],
+        make: Callable[[Any], R],
     ) -> dict[Any, R]:
-        """Returns users, agents or profiles by id."""
+        """Returns sessions, users, agents or profiles by id; `make` makes them of rows."""
 
         async def read(ids: Sequence[str]) -> dict[str, R]:
             if self._dialect.packs and len(ids) > 1:
                 packed = by_id(self._dialect, table, ids, scope, packed=True)
-                found = await self._rows_if_they_fit(packed)
-                records = None if found is None else records_of(found, decoder)
+                records = await self._unpacked(packed, partial(rows_of, decoder=decoder))
                 if records is not None:
                     return {record.id: record for record in records}
-            return await self._by_id(table, ids, scope, lambda row: make(*row))
+            return await self._by_id(table, ids, scope, make)
 
         return await self._load((table, scope.owner), list(ids), read)
 
     async def get_sessions(
         self, ids: Collection[SessionId], scope: Scope
     ) -> Found[SessionId, Session]:
-        async def read(ids: Sequence[SessionId]) -> dict[SessionId, Session]:
-            if self._dialect.packs and len(ids) > 1:
-                query = by_id(self._dialect, sessions, ids, scope, packed=True)
-                found = await self._rows_if_they_fit(query)
-                packed = None if found is None else sessions_of(found)
-                if packed is not None:
-                    return {session.id: session for _, _, session in packed if session is not None}
-            return await self._by_id(sessions, ids, scope, to_session)
-
-        return await self._load((sessions, scope.owner), list(ids), read)
+        return await self._records(sessions, ids, scope, _SESSIONS, to_session)
 
     async def find_sessions(
         self, keys: Collection[SessionKey], scope: Scope
@@ -187,10 +178,9 @@ class SqlReader:
         long = takes_long(request.filter)
         if self._dialect.packs:
             packed = page_of_sessions(self._dialect, request, scope, packed=True)
-            rows = await self._rows_if_they_fit(packed, long=long)
-            sessions = None if rows is None else sessions_of(rows)
-            if sessions is not None:
-                return {request: cut_session_page(request, sessions)}
+            rows = await self._unpacked(packed, partial(rows_of, decoder=PAGED_SESSIONS), long=long)
+            if rows is not None:
+                return {request: cut_session_page(request, rows)}
         query = page_of_sessions(self._dialect, request, scope)
         return {request: to_session_page(request, await self._rows(query, long=long))}
 
@@ -217,19 +207,28 @@ class SqlReader:
     ) -> dict[MessagePageRequest, Page[Message]]:
         packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
-            found = await self._rows_if_they_fit(packed)
-            pages = None if found is None else message_pages_of(found)
-            if found is not None and pages is not None:
-                size = len(found[0][0] or b"")
-                self._message_weight.note(size, sum([len(page.items) for page in pages]))
+            pages = await self._unpacked(packed, self._message_pages_of)
+            if pages is not None:
                 return pages_of_packed(requests, pages)
         query = pages_in_rows(self._dialect, kind, requests, scope)
         return pages_of_rows(requests, await self._rows(query))
 
-    async def _rows_if_they_fit(self, query: Query, *, long: bool = False) -> Rows | None:
-        """Returns the rows of a packed statement, None where they are too large for one value."""
+    def _message_pages_of(self, rows: Rows) -> list[PackedPage[Message]] | None:
+        pages = message_pages_of(rows)
+        if pages is not None:
+            size = len(rows[0][0] or b"")
+            self._message_weight.note(size, sum([page.count for page in pages]))
+        return pages
+
+    async def _unpacked(
+        self, packed: Query, decode: Callable[[Rows], V | None], *, long: bool = False
+    ) -> V | None:
+        """Returns what a packed statement answers, None where its rows have to be read.
+
+        That is where they are too large for one value, or `decode` does not know them.
+        """
         try:
-            return await self._rows(query, long=long)
+            return decode(await self._rows(packed, long=long))
         except InvalidInput:
             return None
 
@@ -240,13 +239,13 @@ class SqlReader:
         return await search_all(self._dialect, self._long_rows, requests, scope)
 
     async def get_users(self, ids: Collection[UserId], scope: Scope) -> Found[UserId, User]:
-        return await self._records(users, ids, scope, _USERS, User)
+        return await self._records(users, ids, scope, _USERS, lambda row: User(*row))
 
     async def get_agents(self, ids: Collection[AgentId]) -> Found[AgentId, Agent]:
-        return await self._records(agents, ids, EVERYTHING, _AGENTS, Agent)
+        return await self._records(agents, ids, EVERYTHING, _AGENTS, lambda row: Agent(*row))
 
     async def get_profiles(self, ids: Collection[ProfileId]) -> Found[ProfileId, Profile]:
-        return await self._records(profiles, ids, EVERYTHING, _PROFILES, Profile)
+        return await self._records(profiles, ids, EVERYTHING, _PROFILES, lambda row: Profile(*row))
 
     async def read_logs(self, reads: Collection[LogRead], scope: Scope) -> Found[LogRead, LogSlice]:
         asked = list(dict.fromkeys(reads))

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import UNREAD, Dialect
-from app.backends.sql.packed import pack_sessions
+from app.backends.sql.packed import pack_paged_sessions
 from app.backends.sql.prepared import Query
 from app.backends.sql.rows import SESSION_COLUMNS, columns_of, to_session
 from app.backends.sql.session_filters import (
@@ -155,7 +155,7 @@ def _parameters(request: SessionPageRequest, scope: Scope) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _statement(dialect: Dialect, shape: _Shape) -> Select[Any]:
     if shape.packed:
-        return pack_sessions(_statement(dialect, shape._replace(packed=False)))
+        return pack_paged_sessions(_statement(dialect, shape._replace(packed=False)))
     conditions = conditions_of(dialect, sessions, shape.filter)
     walk = shape.walk
     if walk is not None and walk.looks_up:
