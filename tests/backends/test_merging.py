@@ -133,7 +133,7 @@ async def test_requests_of_a_store_share_their_statements(store: SqlBackend) -> 
 async def test_large_messages_are_not_merged_into_one_huge_answer(store: SqlBackend) -> None:
     ids = [SessionId(f"{number:032x}") for number in range(8)]
     for one in ids:
-        await create(store, "x" * 300_000, session=one)
+        await create(store, "x" * 2_500_000, session=one)
     pages = [MessagePageRequest(one, Window(50)) for one in ids]
     await store.page_messages(pages[:1], EVERYTHING)
     statements = Statements(store)

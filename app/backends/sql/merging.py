@@ -26,7 +26,7 @@ MOST_ROWS = 512
 _ROW_BYTES = 8_192
 """A larger row counts as several, so that a merged answer is 4 MiB at most."""
 
-Read: TypeAlias = Callable[[list[K]], Awaitable[dict[K, V]]]
+Read: TypeAlias = Callable[[list[K]], Awaitable[Mapping[K, V]]]
 """Reads by key. A key that is not in the answer is not there, or not in scope."""
 
 
@@ -50,7 +50,7 @@ class MergedReads:
 
     async def load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> dict[K, V]:
+    ) -> Mapping[K, V]:
         """Returns what `read` answers for these keys, asked alone or together with others.
 
         All reads of one `kind` have to read alike; each key may give as many as `rows` rows.
@@ -119,7 +119,7 @@ class _Batch:
                 follower.set_result(None)
 
 
-async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> dict[K, V]:
+async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> Mapping[K, V]:
     follower: asyncio.Future[Mapping[Any, Any] | None] = asyncio.get_running_loop().create_future()
     batch.followers.append(follower)
     found = await follower

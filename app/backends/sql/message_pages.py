@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from app.backends.protocol import Scope
@@ -58,7 +58,7 @@ def _common_end(requests: Sequence[MessagePageRequest]) -> MessageScope | None:
 def packed_pages(
     dialect: Dialect, kind: Kind, requests: Sequence[MessagePageRequest], scope: Scope
 ) -> Query | None:
-    """Returns the statement of the pages as one JSON text, None where rows are as good."""
+    """Returns the statement of the pages as JSON texts, None where rows are as good."""
     shape = _shape_of(kind)
     if kind.end is not None:
         ids = [request.session_id for request in requests]
@@ -80,17 +80,13 @@ def _shape_of(kind: Kind) -> PageShape:
 
 
 def pages_of_packed(
-    requests: Sequence[MessagePageRequest], packed: Sequence[PackedPage[Message]]
-) -> dict[MessagePageRequest, Page[Message]]:
+    requests: Sequence[MessagePageRequest], rows: Rows
+) -> dict[MessagePageRequest, PackedPage]:
     """Returns the pages of a packed statement; sessions out of scope have none."""
-    pages = {}
-    for page in packed:
-        request = requests[page.number]
-        items = page.items
-        if len(items) > 1:
-            items.sort(key=_MESSAGE_SEQUENCE)
-        pages[request] = _cut(request, items, page.before, page.behind)
-    return pages
+    return {
+        requests[number]: PackedPage(before, behind, items)
+        for number, before, behind, items in rows
+    }
 
 
 def pages_of_rows(
@@ -114,12 +110,6 @@ def _page_of(request: MessagePageRequest, rows: Rows) -> Page[Message]:
     if sequence is not None:
         rows.sort(key=_SEQUENCE)
         items = [message_of(session_id, row[4:]) for row in rows]
-    return _cut(request, items, before, behind)
-
-
-def _cut(
-    request: MessagePageRequest, items: list[Message], before: int, behind: int
-) -> Page[Message]:
     window = request.window
     return cut_page(items, window.limit, window.take, before=before > 0, behind=behind > 0)
 
@@ -135,4 +125,3 @@ def _parameters(request: MessagePageRequest) -> PageBounds:
 
 
 _SEQUENCE = itemgetter(4)
-_MESSAGE_SEQUENCE = attrgetter("sequence")

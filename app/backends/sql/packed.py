@@ -1,4 +1,4 @@
-"""Pages as one JSON text, decoded to objects of the model in one step.
+"""Pages as JSON texts, decoded to objects of the model in one step.
 
 The decoder makes the messages of a page without any Python in between. And sqlite3 gives up the
 interpreter's lock for every row that it steps to, which a thread that reads has to win back each
@@ -7,6 +7,7 @@ time from a busy event loop: a page that comes as one value is one step.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct
@@ -17,6 +18,7 @@ from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, fun
 from app.backends.sql.reads import Rows
 from app.backends.sql.rows import SESSION_COLUMNS
 from app.model.message import Message
+from app.model.paging import MessagePageRequest, Page, cut_page
 from app.model.parts import decode_parts
 from app.model.session import Session
 
@@ -27,53 +29,74 @@ PagedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 """For each row whether something lies beyond the bound before and behind, and the session."""
 
 
-class PackedPage(Struct, Generic[M], array_like=True, gc=False):
-    """The page of one request: its number, whether something lies beyond its bounds, its items.
+class _Items(Struct, Generic[M], array_like=True, gc=False):
+    """The messages of a page, and how many there have to be."""
 
-    `count` is how many items there have to be.
-    """
-
-    number: int
-    before: int
-    behind: int
     count: int
     items: list[M]
 
 
 _MESSAGE: Decoder[Message] = Decoder(Message)
-_PAGES: Decoder[list[PackedPage[Message]]] = Decoder(list[PackedPage[Message]])
-_UNSURE_PAGES: Decoder[list[PackedPage[list[Raw]]]] = Decoder(list[PackedPage[list[Raw]]])
+_ITEMS: Decoder[_Items[Message]] = Decoder(_Items[Message])
+_UNSURE_ITEMS: Decoder[_Items[list[Raw]]] = Decoder(_Items[list[Raw]])
 _PARTS = Message.__struct_fields__.index("parts")
 
 PAGED_SESSIONS: Decoder[PagedSessions] = Decoder(PagedSessions)
 
 
-def message_pages_of(rows: Rows) -> list[PackedPage[Message]] | None:
-    """Returns the pages of the one row of a packed statement, None for what is not as it should.
+class PackedPage:
+    """A row of a packed statement of pages: decoded once, by whoever first looks at it.
 
-    What that is, the statement that is not packed tells.
+    That is the request that goes on with its messages at once. Decoded for all requests of a
+    merged statement together, they would have left the processor's caches by then.
     """
-    packed = rows[0][0]
-    if packed is None:
-        return []
+
+    __slots__ = ("_items", "_page", "before", "behind")
+
+    def __init__(self, before: int, behind: int, items: bytes) -> None:
+        """`before` and `behind` tell whether something lies beyond the bounds of the window."""
+        self.before = before
+        self.behind = behind
+        self._items = items
+        self._page: Page[Message] | None = None
+
+    def page_of(self, request: MessagePageRequest) -> Page[Message] | None:
+        """Returns the page, None where it is not as it should be: its rows tell what that is."""
+        if self._page is None:
+            items = _items_of(self._items)
+            if items is not None:
+                window = request.window
+                self._page = cut_page(
+                    items,
+                    window.limit,
+                    window.take,
+                    before=self.before > 0,
+                    behind=self.behind > 0,
+                )
+                self._items = b""
+        return self._page
+
+
+def _items_of(packed: bytes) -> list[Message] | None:
     try:
-        pages = _decode(packed)
+        found = _decode(packed)
     except (DecodeError, UnicodeError):
         return None
-    return None if any(page.count != len(page.items) for page in pages) else pages
+    items = found.items
+    if found.count != len(items):
+        return None
+    if len(items) > 1:
+        items.sort(key=_SEQUENCE)
+    return items
 
 
-def _decode(packed: bytes) -> list[PackedPage[Message]]:
+def _decode(packed: bytes) -> _Items[Message]:
     try:
-        return _PAGES.decode(packed)
+        return _ITEMS.decode(packed)
     except (DecodeError, UnicodeError):
         # A kind of part, or a field of one, of another version.
-        return [
-            PackedPage(
-                page.number, page.before, page.behind, page.count, [*map(_message, page.items)]
-            )
-            for page in _UNSURE_PAGES.decode(packed)
-        ]
+        found = _UNSURE_ITEMS.decode(packed)
+        return _Items(found.count, [*map(_message, found.items)])
 
 
 def _message(fields: list[Raw]) -> Message:
@@ -81,6 +104,9 @@ def _message(fields: list[Raw]) -> Message:
     values = [bytes(field) for field in fields]
     parts, values[_PARTS] = decode_parts(values[_PARTS]), b"[]"
     return replace(_MESSAGE.decode(b"[%b]" % b",".join(values)), parts=parts)
+
+
+_SEQUENCE = attrgetter("sequence")
 
 
 def rows_of(rows: Rows, decoder: Decoder[P]) -> P | None:

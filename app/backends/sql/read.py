@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from app.backends.sql.message_pages import (
     pages_of_packed,
     pages_of_rows,
 )
-from app.backends.sql.packed import PAGED_SESSIONS, PackedPage, message_pages_of, rows_of
+from app.backends.sql.packed import PAGED_SESSIONS, PackedPage, rows_of
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
@@ -107,7 +108,7 @@ class SqlReader:
 
     async def _load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> dict[K, V]:
+    ) -> Mapping[K, V]:
         """Returns what a read answers, merged with others of its kind where the dialect can."""
         self._require_open()
         if not keys:
@@ -129,7 +130,7 @@ class SqlReader:
         scope: Scope,
         decoder: Decoder[tuple[R, ...]],
         make: Callable[[Any], R],
-    ) -> dict[Any, R]:
+    ) -> Mapping[Any, R]:
         """Returns sessions, users, agents or profiles by id; `make` makes them of rows."""
 
         async def read(ids: Sequence[str]) -> dict[str, R]:
@@ -199,26 +200,37 @@ class SqlReader:
         for kind, alike in by_kind(requests).items():
             read = partial(self._message_pages, kind, scope)
             rows = (kind.limit + 1) * self._message_weight.rows
-            pages.update(await self._load((kind, scope.owner), alike, read, rows=rows))
+            found = await self._load((kind, scope.owner), alike, read, rows=rows)
+            spoiled: list[MessagePageRequest] = []
+            for request, read_page in found.items():
+                page = (
+                    read_page.page_of(request) if isinstance(read_page, PackedPage) else read_page
+                )
+                if page is None:
+                    spoiled.append(request)
+                else:
+                    pages[request] = page
+            if spoiled:
+                pages.update(await self._pages_in_rows(kind, scope, spoiled))
         return pages
 
     async def _message_pages(
         self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
-    ) -> dict[MessagePageRequest, Page[Message]]:
+    ) -> Mapping[MessagePageRequest, PackedPage | Page[Message]]:
         packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
-            pages = await self._unpacked(packed, self._message_pages_of)
-            if pages is not None:
-                return pages_of_packed(requests, pages)
+            with suppress(InvalidInput):  # a page too large for one value
+                rows = await self._rows(packed)
+                size = sum([len(row[3]) for row in rows])
+                self._message_weight.note(size, len(rows) * (kind.limit + 1))
+                return pages_of_packed(requests, rows)
+        return await self._pages_in_rows(kind, scope, requests)
+
+    async def _pages_in_rows(
+        self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
+    ) -> dict[MessagePageRequest, Page[Message]]:
         query = pages_in_rows(self._dialect, kind, requests, scope)
         return pages_of_rows(requests, await self._rows(query))
-
-    def _message_pages_of(self, rows: Rows) -> list[PackedPage[Message]] | None:
-        pages = message_pages_of(rows)
-        if pages is not None:
-            size = len(rows[0][0] or b"")
-            self._message_weight.note(size, sum([page.count for page in pages]))
-        return pages
 
     async def _unpacked(
         self, packed: Query, decode: Callable[[Rows], V | None], *, long: bool = False

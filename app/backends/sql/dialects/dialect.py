@@ -197,9 +197,10 @@ class Dialect(ABC):
     def packed_message_pages(
         self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
-        """Returns the statement that reads the same pages as one JSON text (`packed`).
+        """Returns the statement that reads the same pages, each as one JSON text (`packed`).
 
-        None where rows are as good.
+        Rows: number of the request, whether something lies beyond the bound before and behind,
+        the text in UTF-8. None where rows are as good.
         """
         return None
 

@@ -21,13 +21,13 @@ def packed_items(
     quote: Callable[[str], str],
     aggregate: str,
 ) -> str:
-    """Returns the expression of how many messages there are, and of them all, as `PackedPage` ends.
+    """Returns the expression of the text that a `PackedPage` is decoded from.
 
-    Counted because a text that grows too long may come to nothing without an error. `aggregate` is
-    the function that joins texts.
+    It has how many messages there are and then them all: counted because a text that grows too
+    long may come to nothing without an error. `aggregate` is the function that joins texts.
     """
     items = f"{aggregate}({message_as_json(alias, session, wanted, quote)}, ',')"
-    return f"',' || count(*) || ',[' || coalesce({items}, '') || ']'"
+    return f"'[' || count(*) || ',[' || coalesce({items}, '') || ']]'"
 
 
 def message_as_json(

@@ -330,13 +330,11 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
     return _of_pages(
         f"""
         {_pages(scoped)}
-        SELECT convert_to('[' || string_agg(
-            '[' || (r.number - 1) || ',' || r.has_before::int || ',' || r.has_behind::int
-            || (
-                SELECT {packed_items("m", "r.session", wanted, _quoted, "string_agg")}
-                FROM ({_items(take, limit)}) m
-            ) || ']', ','
-        ) || ']', 'UTF8')
+        SELECT r.number - 1, r.has_before, r.has_behind, (
+            SELECT convert_to(
+                {packed_items("m", "r.session", wanted, _quoted, "string_agg")}, 'UTF8')
+            FROM ({_items(take, limit)}) m
+        )
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
@@ -353,14 +351,15 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             FROM unnest(:c0) WITH ORDINALITY AS r(session_id, number)
             JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
         )
-        SELECT convert_to('[' || string_agg('[' || (r.number - 1) || ',0,0' || (
-            SELECT {packed_items("m", "r.session", wanted, _quoted, "string_agg")}
+        SELECT r.number - 1, 0, 0, (
+            SELECT convert_to(
+                {packed_items("m", "r.session", wanted, _quoted, "string_agg")}, 'UTF8')
             FROM (
                 SELECT * FROM messages i WHERE i.session_id = r.session_id
                 AND {within(scope, "i.sequence", "r.archived_through")}
                 ORDER BY i.sequence {direction} LIMIT {limit + 1}
             ) m
-        ) || ']', ',') || ']', 'UTF8')
+        )
         FROM page r
         """,  # noqa: S608 - nothing in it comes from a client
         Text,

@@ -264,12 +264,10 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
     return text(
         f"""
         {_pages(take, limit, scoped)}
-        SELECT CAST('[' || group_concat(
-            '[' || r.number || ',' || r.has_before || ',' || r.has_behind || (
-                SELECT {packed_items("m", "r.session", wanted, _quoted, "group_concat")}
-                FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
-            ) || ']'
-        ) || ']' AS BLOB)
+        SELECT r.number, r.has_before, r.has_behind, (
+            SELECT CAST({packed_items("m", "r.session", wanted, _quoted, "group_concat")} AS BLOB)
+            FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
+        )
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
@@ -293,11 +291,11 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             FROM json_each(:rows) r
             CROSS JOIN sessions s ON s.id = r.value {"AND +s.owner_id = :owner" if scoped else ""}
         )
-        SELECT CAST('[' || group_concat('[' || r.number || ',0,0' || (
-            SELECT {packed_items("m", "r.session", wanted, _quoted, "group_concat")}
+        SELECT r.number, 0, 0, (
+            SELECT CAST({packed_items("m", "r.session", wanted, _quoted, "group_concat")} AS BLOB)
             FROM messages m WHERE m.session_id = r.session_id AND {far}
             AND {within(scope, "m.sequence", "r.archived_through")}
-        ) || ']') || ']' AS BLOB)
+        )
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
