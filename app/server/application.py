@@ -6,9 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
+from app.server.connection import ShortWay
 from app.server.graphiql_page import GraphiqlPage
 from app.server.health import Health
 from app.server.http import GraphQLEndpoint
+from app.server.known_heads import KnownHeads
 from app.server.lifecycle import LIFECYCLE, Lifecycle
 from app.server.metrics import Metrics
 from app.server.observing import Handler, Observer
@@ -18,6 +20,7 @@ from app.server.parts import ServerOptions, ServerParts
 _READING = ("GET", "HEAD")
 
 OPTIONS = web.AppKey("options", ServerOptions)
+SHORT_WAY = web.AppKey("short_way", ShortWay)
 
 
 def for_reading(handler: Handler) -> Handler:
@@ -62,9 +65,18 @@ def build_application(parts: ServerParts[Any]) -> web.Application:
     application = web.Application(client_max_size=options.body_limit)
     application[LIFECYCLE] = lifecycle
     application[OPTIONS] = options
-    observed = Observer(origins, metrics, options.path).observed
+    observer = Observer(origins, metrics, options.path)
+    observed = observer.observed
     router = application.router
-    router.add_route("*", options.path, observed(endpoint.handle))
+    route = router.add_route("*", options.path, observed(endpoint.handle))
+    match_info = web.UrlMappingMatchInfo({}, route)
+    match_info.add_app(application)
+    application[SHORT_WAY] = ShortWay(
+        KnownHeads(options, origins),
+        observer.observed_known(endpoint.answer_known),
+        lifecycle.may_be_given_up,
+        match_info,
+    )
     reading: dict[str, Handler] = {
         "/healthz": health.live,
         "/readyz": health.ready,

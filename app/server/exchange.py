@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from app.server.negotiation import MediaType, negotiate
-from app.server.whole_response import HeaderFields, whole_response
+from app.server.whole_response import HeaderFields, WholeAnswer, whole_head, whole_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,10 +74,18 @@ class Exchange:
         media_type: MediaType = MediaType.JSON,
     ) -> web.StreamResponse:
         """Returns JSON in UTF-8 as the answer."""
+        return whole_response(request, body, status, *self._json_headers(media_type))
+
+    def answer_json(self, body: bytes, status: int, media_type: MediaType) -> WholeAnswer:
+        """Returns JSON in UTF-8 as the answer on a connection of HTTP/1.1 that stays open."""
+        head = whole_head(len(body), status, *self._json_headers(media_type))
+        return WholeAnswer(status, head, body)
+
+    def _json_headers(self, media_type: MediaType) -> tuple[HeaderFields, HeaderFields]:
         alike = _JSON_HEADERS[media_type]
         if self.cors:
             alike = (*alike, *self.cors)
-        return whole_response(request, body, status, alike, (("X-Request-Id", self.request_id),))
+        return alike, (("X-Request-Id", self.request_id),)
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Returns a refusal, in the JSON type that the client likes best."""
@@ -105,10 +113,14 @@ _JSON_HEADERS: dict[MediaType, HeaderFields] = {
 def open_exchange(request: web.Request) -> Exchange:
     """Begins the exchange of a request; `request[EXCHANGE]` is it from here on."""
     given = request.headers.get("X-Request-Id")
-    request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{_IDS.getrandbits(64):016x}"
-    exchange = Exchange(request_id)
+    exchange = Exchange(given if given and _REQUEST_ID.fullmatch(given) else new_request_id())
     request[EXCHANGE] = exchange
     return exchange
+
+
+def new_request_id() -> str:
+    """Returns the id of a request whose client has none for it."""
+    return f"{_IDS.getrandbits(64):016x}"
 
 
 def accept_header(request: web.Request) -> str:

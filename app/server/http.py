@@ -7,6 +7,7 @@ Follows the GraphQL over HTTP specification (status codes and media types in its
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -14,18 +15,20 @@ from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError
 
 from app.execution.document import Prepared
-from app.execution.operation import OperationKind, Response
+from app.execution.operation import OperationKind, Request, Response
 from app.server.authentication import AuthenticationFailed
 from app.server.event_stream import send_response, stream_subscription
 from app.server.exchange import EXCHANGE, Exchange, accept_header
 from app.server.graphiql_page import GraphiqlPage
+from app.server.known_heads import KnownHead
 from app.server.lifecycle import Lifecycle
 from app.server.negotiation import Acceptable, MediaType, negotiate
 from app.server.origins import METHODS, OriginPolicy
-from app.server.parts import ServerParts
+from app.server.parts import Authenticated, ServerParts
 from app.server.refusal import Refusal, bad_request, shutting_down
 from app.server.request_parsing import check_content_type, parse_body, parse_query_string
 from app.server.websocket import serve_socket
+from app.server.whole_response import WholeAnswer
 
 
 class GraphQLEndpoint:
@@ -47,7 +50,7 @@ class GraphQLEndpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers any method. Raises Refusal for whatever is not an operation to run."""
         exchange = request[EXCHANGE]
-        exchange.cors = self._origins.check_origin(request)
+        exchange.cors = self._origins.check_origin(request.headers)
         method = request.method
         if method == "GET":
             if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -61,14 +64,7 @@ class GraphQLEndpoint:
             check_content_type(request.headers.get("Content-Type", ""))
         else:
             self._check_url(request)
-        if self._lifecycle.draining:
-            raise shutting_down()
-        try:
-            authenticated = await self._parts.authenticate(request, {})
-        except AuthenticationFailed as failure:
-            raise Refusal(
-                401, "UNAUTHENTICATED", str(failure), {"WWW-Authenticate": "Bearer"}
-            ) from failure
+        authenticated = await self._admit(request)
         if method == "GET":
             operation = parse_query_string(request.query, self._options.depth_limit)
         else:
@@ -76,34 +72,76 @@ class GraphQLEndpoint:
             if body is None:
                 body = await self._read_body(request)
             operation = parse_body(body, self._options.depth_limit)
+        results = await self._run(
+            method, exchange, operation, acceptable, authenticated, self._lifecycle.run_to_end
+        )
+        if not isinstance(results, Response):
+            return await stream_subscription(
+                request, exchange, results, self._options, self._lifecycle, authenticated
+            )
+        if acceptable.json is None:
+            return await send_response(request, exchange, results, self._options)
+        status, encoded = _as_json(results, acceptable.json)
+        return exchange.respond_json(request, encoded, status, acceptable.json)
+
+    async def answer_known(
+        self, request: web.Request, known: KnownHead, body: bytes, exchange: Exchange
+    ) -> WholeAnswer:
+        """Answers a POST of which nothing is left to be looked at but its body. Raises Refusal."""
+        authenticated = await self._admit(request)
+        operation = parse_body(body, self._options.depth_limit)
+        response = await self._run(
+            "POST",
+            exchange,
+            operation,
+            known.acceptable,
+            authenticated,
+            self._lifecycle.run_here_to_end,
+        )
+        if not isinstance(response, Response):
+            raise TypeError("an event stream was begun that the client does not accept")
+        status, encoded = _as_json(response, known.media_type)
+        return exchange.answer_json(encoded, status, known.media_type)
+
+    async def _admit(self, request: web.Request) -> Authenticated[Any]:
+        """Returns who calls. Raises Refusal while the server stops, or for wrong credentials."""
+        if self._lifecycle.draining:
+            raise shutting_down()
+        try:
+            return await self._parts.authenticate(request, {})
+        except AuthenticationFailed as failure:
+            raise Refusal(
+                401, "UNAUTHENTICATED", str(failure), {"WWW-Authenticate": "Bearer"}
+            ) from failure
+
+    async def _run(
+        self,
+        method: str,
+        exchange: Exchange,
+        operation: Request,
+        acceptable: Acceptable,
+        authenticated: Authenticated[Any],
+        run_to_end: Callable[[Coroutine[Any, Any, Response]], Awaitable[Response]],
+    ) -> Response | AsyncGenerator[Response]:
+        """Runs an operation; returns its response, or those of a subscription that has begun.
+
+        `run_to_end` is what a mutation is run by: it goes on when its client leaves.
+        """
         executor = self._parts.executor
         prepared = executor.prepare(operation)
-        response: Response
         if isinstance(prepared, Response):
-            response = prepared
-        else:
-            exchange.kind = prepared.kind.value
-            exchange.operation = prepared.operation_name
-            _check_transport(method, prepared, acceptable)
-            context = self._parts.open_context(authenticated.caller)
-            if prepared.kind is OperationKind.MUTATION:
-                response = await self._lifecycle.run_to_end(
-                    executor.execute(prepared, operation, context)
-                )
-            elif prepared.kind is OperationKind.QUERY:
-                response = await executor.execute(prepared, operation, context)
-            else:
-                results = await executor.subscribe(
-                    prepared, operation, context, renew=context.renew, caller=authenticated.caller
-                )
-                if not isinstance(results, Response):
-                    return await stream_subscription(
-                        request, exchange, results, self._options, self._lifecycle, authenticated
-                    )
-                response = results
-        if acceptable.json is None:
-            return await send_response(request, exchange, response, self._options)
-        return _respond_json(request, exchange, response, acceptable.json)
+            return prepared
+        exchange.kind = prepared.kind.value
+        exchange.operation = prepared.operation_name
+        _check_transport(method, prepared, acceptable)
+        context = self._parts.open_context(authenticated.caller)
+        if prepared.kind is OperationKind.QUERY:
+            return await executor.execute(prepared, operation, context)
+        if prepared.kind is OperationKind.MUTATION:
+            return await run_to_end(executor.execute(prepared, operation, context))
+        return await executor.subscribe(
+            prepared, operation, context, renew=context.renew, caller=authenticated.caller
+        )
 
     def _answer_other(self, request: web.Request, exchange: Exchange) -> web.Response:
         """Answers a preflight; refuses all that is neither that nor a GET or a POST."""
@@ -178,17 +216,15 @@ def _unreadable() -> Refusal:
     return bad_request("The body can't be read: it is not encoded as its headers say.")
 
 
-def _respond_json(
-    request: web.Request, exchange: Exchange, response: Response, media_type: MediaType
-) -> web.StreamResponse:
+def _as_json(response: Response, media_type: MediaType) -> tuple[int, bytes]:
+    """Returns the status and the body that a response is answered with."""
     if media_type is MediaType.RESPONSE_JSON and _is_request_error(response):
         shown = response.formatted()
         shown.pop("data", None)
         # What began and was stopped is not the client's fault, and may be tried again.
-        status = 504 if response.executed else 400
-        return exchange.respond_json(request, orjson.dumps(shown), status, media_type)
+        return (504 if response.executed else 400), orjson.dumps(shown)
     # For application/json the specification wants 200 even where nothing was executed.
-    return exchange.respond_json(request, response.encoded(), 200, media_type)
+    return 200, response.encoded()
 
 
 def _is_request_error(response: Response) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -59,6 +59,21 @@ class Lifecycle:
                 _report_unseen_failure(task)
             raise
         return task.result()
+
+    async def run_here_to_end(self, work: Awaitable[T]) -> T:
+        """Runs work in a task of which whoever would cancel it asks `may_be_given_up` first."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a mutation is run by a task")
+        self._mutations.add(task)
+        try:
+            return await work
+        finally:
+            self._mutations.discard(task)
+
+    def may_be_given_up(self, task: asyncio.Task[Any]) -> bool:
+        """Answers whether a task may be cancelled because its client has left."""
+        return task not in self._mutations
 
     @contextmanager
     def connection(self, kind: str, end: EndConnection) -> Iterator[None]:

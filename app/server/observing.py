@@ -9,14 +9,22 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from app.server.exchange import Exchange, open_exchange
+from app.server.exchange import Exchange, new_request_id, open_exchange
+from app.server.known_heads import KnownHead
 from app.server.log_lines import REQUEST_ID
 from app.server.metrics import Metrics
 from app.server.origins import OriginPolicy
 from app.server.refusal import INTERNAL_ERROR, Refusal
 from app.server.request_log import RequestLog
+from app.server.whole_response import WholeAnswer
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AnswerKnown: TypeAlias = Callable[
+    [web.Request, KnownHead, bytes], Awaitable[WholeAnswer | web.StreamResponse]
+]
+KnownHandler: TypeAlias = Callable[
+    [web.Request, KnownHead, bytes, Exchange], Awaitable[WholeAnswer]
+]
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 CLIENT_CLOSED_REQUEST = 499
@@ -48,16 +56,42 @@ class Observer:
             try:
                 # Probes come by whatever address the network gives this process, and learn nothing.
                 if request.path not in HEALTH_PATHS:
-                    origins.check_host(request)
+                    origins.check_host(request.headers)
                 response = await handler(request)
             except asyncio.CancelledError:
                 metrics.count_response(CLIENT_CLOSED_REQUEST)
-                request_log.write(request, exchange, CLIENT_CLOSED_REQUEST)
+                request_log.write(request.method, request.path, exchange, CLIENT_CLOSED_REQUEST)
                 raise
             except Exception as error:  # noqa: BLE001 - the last stop
                 response = _answer_failure(request, exchange, error, endpoint)
             metrics.count_response(response.status)
-            request_log.write(request, exchange, response.status)
+            request_log.write(request.method, request.path, exchange, response.status)
+            return response
+
+        return answer
+
+    def observed_known(self, handler: KnownHandler) -> AnswerKnown:
+        """Returns the same for requests whose head is known: their Host was checked before."""
+        metrics, request_log, endpoint = self._metrics, self._log, self._endpoint
+
+        async def answer(
+            request: web.Request, known: KnownHead, body: bytes
+        ) -> WholeAnswer | web.StreamResponse:
+            exchange = Exchange(new_request_id(), known.cors)
+            REQUEST_ID.set(exchange.request_id)
+            response: WholeAnswer | web.StreamResponse
+            try:
+                response = await handler(request, known, body, exchange)
+            except asyncio.CancelledError:
+                metrics.count_response(CLIENT_CLOSED_REQUEST)
+                request_log.write("POST", endpoint, exchange, CLIENT_CLOSED_REQUEST)
+                raise
+            except Exception as error:  # noqa: BLE001 - the last stop
+                response = _answer_failure(request, exchange, error, endpoint)
+            # A mutation goes on when its client leaves.
+            status = CLIENT_CLOSED_REQUEST if request.transport is None else response.status
+            metrics.count_response(status)
+            request_log.write("POST", endpoint, exchange, status)
             return response
 
         return answer

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from app.server.refusal import Refusal
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from multidict import CIMultiDictProxy
 
     from app.server.parts import ServerOptions
     from app.server.whole_response import HeaderFields
+
+    Headers: TypeAlias = CIMultiDictProxy[str]
 
 LOOPBACK = "loopback"
 ANY = "*"
@@ -36,12 +39,12 @@ class OriginPolicy:
         self._max_age = str(options.preflight_max_age)
         self._hosts_let_in: set[str] = set()
 
-    def check_host(self, request: web.Request) -> None:
+    def check_host(self, headers: Headers) -> None:
         """Refuses (403) a request whose Host header does not name this server.
 
         Any plain IP address passes: only names can be pointed somewhere else afterwards.
         """
-        host = request.headers.get("Host", "")
+        host = headers.get("Host", "")
         if host in self._hosts_let_in or ANY in self._hosts:
             return
         name = _host_name(host)
@@ -57,15 +60,15 @@ class OriginPolicy:
             " (allowed hosts) if it should be.",
         )
 
-    def check_origin(self, request: web.Request) -> HeaderFields:
+    def check_origin(self, headers: Headers) -> HeaderFields:
         """Returns the CORS headers of the answer; refuses (403) pages that may not ask.
 
         No Origin header means no page of another site: nothing to check, nothing to add.
         """
-        origin = request.headers.get("Origin")
+        origin = headers.get("Origin")
         if origin is None:
             return ()
-        if not self._allows(origin, request.headers.get("Host", "")):
+        if not self._allows(origin, headers.get("Host", "")):
             raise Refusal(
                 403,
                 "ORIGIN_NOT_ALLOWED",
@@ -73,7 +76,7 @@ class OriginPolicy:
                 " configuration (allowed origins) if they should.",
             )
         exposed = ("Access-Control-Expose-Headers", "X-Request-Id, Retry-After")
-        if self._names(origin, request.headers.get("Host", "")):
+        if self._names(origin, headers.get("Host", "")):
             return (
                 ("Access-Control-Allow-Origin", origin),
                 ("Access-Control-Allow-Credentials", "true"),

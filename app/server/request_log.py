@@ -10,8 +10,6 @@ from app.server.log_lines import json_line
 from app.server.logging import LineHandler
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from app.server.exchange import Exchange
     from app.server.log_writer import LogWriter
 
@@ -30,11 +28,11 @@ class RequestLog:
             if isinstance(handler, LineHandler) and handler.render is json_line:
                 self._lines = handler.writer if self._log.isEnabledFor(logging.INFO) else None
 
-    def write(self, request: web.Request, exchange: Exchange, status: int) -> None:
+    def write(self, method: str, path: str, exchange: Exchange, status: int) -> None:
         """Logs a request that was answered with this status. It says nothing of its contents."""
         fields: dict[str, Any] = {
-            "method": request.method,
-            "path": request.path,
+            "method": method,
+            "path": path,
             "status": status,
             "duration_ms": milliseconds_since(exchange.started),
         }

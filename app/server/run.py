@@ -8,16 +8,20 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
-from app.server.application import OPTIONS
+from app.server.application import OPTIONS, SHORT_WAY
+from app.server.connection import Connection
 from app.server.lifecycle import LIFECYCLE
 
 _KEEP_ALIVE_SECONDS = 75.0
 _HANDLER_SECONDS = 1.0
+_BACKLOG = 128
 
 _log = logging.getLogger("scrollback.server")
 
@@ -65,22 +69,26 @@ async def serve(
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int) -> AsyncIterator[str]:
     """Accepts connections inside the block and gives its base URL; drains at the end."""
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        handler_cancellation=True,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        shutdown_timeout=_HANDLER_SECONDS,
+    options: dict[str, Any] = {
+        "access_log": None,
+        "keepalive_timeout": _KEEP_ALIVE_SECONDS,
         # Beyond our own limit, so that a URL over that is refused by us and in JSON.
-        max_line_size=4 * application[OPTIONS].url_limit,
+        "max_line_size": 4 * application[OPTIONS].url_limit,
+    }
+    runner = web.AppRunner(
+        application, handler_cancellation=True, shutdown_timeout=_HANDLER_SECONDS, **options
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        yield reachable_url(host, site.port)
+        server = runner.server
+        if server is None:
+            raise RuntimeError("a runner that is set up has a server")
+        loop = asyncio.get_running_loop()
+        connect = partial(Connection, server, application[SHORT_WAY], loop=loop, **options)
+        listener = await loop.create_server(connect, host, port, backlog=_BACKLOG)
+        yield reachable_url(host, listener.sockets[0].getsockname()[1])
         application[LIFECYCLE].begin_drain()
-        await site.stop()
+        listener.close()
         # Before the runner's own cleanup, which stops reading from sockets and so would never
         # see a client's close frame.
         await _drain(application)

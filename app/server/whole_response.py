@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,12 +31,29 @@ def whole_response(
     """
     if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
         return web.Response(body=body, status=status, headers=(*alike, *own))
+    return _WholeResponse(whole_head(len(body), status, alike, own) + body, status)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A response as its bytes, for a connection of HTTP/1.1 that stays open."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+def whole_head(length: int, status: int, alike: HeaderFields, own: HeaderFields) -> bytes:
+    """Returns the head of the response with a body of so many bytes on such a connection.
+
+    The headers are those of `whole_response`; so is the error.
+    """
     head = _common_head(status, alike)
     for name, value in own:
         head += f"{name}: {value}\r\n"
-    head += f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    head += f"Content-Length: {length}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
     # Header values are decoded like this by aiohttp, and may come back in an answer.
-    return _WholeResponse(head.encode("utf-8", "surrogateescape") + body, status)
+    return head.encode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=256)
