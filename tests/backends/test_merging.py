@@ -53,7 +53,7 @@ async def outcome(store: Store, keys: list[int]) -> object:
 
 
 @given(
-    asked=st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=5), max_size=12),
+    asked=st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True), max_size=12),
     broken=st.frozensets(st.integers(0, 30), max_size=2),
     rows=st.sampled_from([1, 100, MOST_ROWS]),
 )

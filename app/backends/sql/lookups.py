@@ -30,7 +30,7 @@ def by_id(
 ) -> Query:
     """Returns the statement that reads the rows with these ids, in scope, in any order.
 
-    `packed`, as one JSON text.
+    `packed`, rows of the id and the record as JSON text.
     """
     given = list(dict.fromkeys(ids))
     scoped = scope.owner is not None and _BY_ID[table][2] is not None

@@ -12,7 +12,7 @@ was asked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from app.model.errors import StoreUnavailable
@@ -26,7 +26,7 @@ MOST_ROWS = 512
 _ROW_BYTES = 8_192
 """A larger row counts as several, so that a merged answer is 4 MiB at most."""
 
-Read: TypeAlias = Callable[[list[K]], Awaitable[Mapping[K, V]]]
+Read: TypeAlias = Callable[[list[K]], Awaitable[dict[K, V]]]
 """Reads by key. A key that is not in the answer is not there, or not in scope."""
 
 
@@ -50,10 +50,11 @@ class MergedReads:
 
     async def load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> Mapping[K, V]:
+    ) -> dict[K, V]:
         """Returns what `read` answers for these keys, asked alone or together with others.
 
-        All reads of one `kind` have to read alike; each key may give as many as `rows` rows.
+        All reads of one `kind` have to read alike; each key may give as many as `rows` rows. `keys`
+        has each once.
         Raises what `read` raises for these keys alone.
         """
         batch = self._gathering.get(kind)
@@ -78,7 +79,7 @@ class MergedReads:
                 batch.part()
                 return await read(list(keys))
             batch.answer(found)
-            return _of(found, keys)
+            return batch.take_out(found, keys)
         finally:
             batch.part()
 
@@ -89,18 +90,32 @@ class _Batch:
     __slots__ = ("followers", "keys")
 
     def __init__(self, keys: Sequence[Any]) -> None:
-        self.keys: dict[Any, None] = dict.fromkeys(keys)
-        self.followers: list[asyncio.Future[Mapping[Any, Any] | None]] = []
+        self.keys: dict[Any, int] = dict.fromkeys(keys, 1)
+        """And how many still ask for each."""
+        self.followers: list[asyncio.Future[dict[Any, Any] | None]] = []
 
     def take(self, keys: Sequence[Any], most: int) -> bool:
         """Takes keys along, unless there would then be more than `most`."""
         new = [key for key in keys if key not in self.keys]
         if new and len(self.keys) + len(new) > most:
             return False
-        self.keys.update(dict.fromkeys(new))
+        for key in keys:
+            self.keys[key] = self.keys.get(key, 0) + 1
         return True
 
-    def answer(self, found: Mapping[Any, Any]) -> None:
+    def take_out(self, found: dict[K, V], keys: Sequence[K]) -> dict[K, V]:
+        """Returns what was found for these keys, and lets go of what nobody else asks for.
+
+        Whoever is answered first so frees what it was given before the next one goes on.
+        """
+        taken = {}
+        for key in keys:
+            self.keys[key] -= 1
+            if key in found:
+                taken[key] = found[key] if self.keys[key] else found.pop(key)
+        return taken
+
+    def answer(self, found: dict[Any, Any]) -> None:
         """Hands everybody what was found."""
         for follower in self.followers:
             if not follower.done():
@@ -119,12 +134,8 @@ class _Batch:
                 follower.set_result(None)
 
 
-async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> Mapping[K, V]:
-    follower: asyncio.Future[Mapping[Any, Any] | None] = asyncio.get_running_loop().create_future()
+async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> dict[K, V]:
+    follower: asyncio.Future[dict[Any, Any] | None] = asyncio.get_running_loop().create_future()
     batch.followers.append(follower)
     found = await follower
-    return await read(list(keys)) if found is None else _of(found, keys)
-
-
-def _of(found: Mapping[K, V], keys: Sequence[K]) -> dict[K, V]:
-    return {key: found[key] for key in keys if key in found}
+    return await read(list(keys)) if found is None else batch.take_out(found, keys)

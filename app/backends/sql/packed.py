@@ -15,7 +15,6 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, func, select
 
-from app.backends.sql.reads import Rows
 from app.backends.sql.rows import SESSION_COLUMNS
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, cut_page
@@ -109,22 +108,24 @@ def _message(fields: list[Raw]) -> Message:
 _SEQUENCE = attrgetter("sequence")
 
 
-def rows_of(rows: Rows, decoder: Decoder[P]) -> P | None:
-    """Returns the rows of a packed statement, None for what is not as it should."""
+def unpacked(text: bytes, decoder: Decoder[P]) -> P | None:
+    """Returns what a packed text holds, None for what is not as it should be."""
     try:
-        return decoder.decode(rows[0][0])
+        return decoder.decode(text)
     except (DecodeError, UnicodeError):
         return None
 
 
 def pack_records(statement: Select[Any]) -> Select[Any]:
-    """Returns the statement whose one row has all rows of one, which reads id and name."""
-    return _packed(func.json_array(*statement.subquery("given").c))
+    """Returns the statement of the ids and packed records of one, which reads id and name."""
+    given = statement.subquery("given")
+    return select(given.c[0], cast(func.json_array(*given.c), LargeBinary))
 
 
 def pack_sessions(statement: Select[Any]) -> Select[Any]:
-    """Returns the statement whose one row has all rows of one, which reads `SESSION_COLUMNS`."""
-    return _packed(func.json_array(*_session_fields(statement.subquery("given"))))
+    """Returns the statement of the ids and packed records of one of `SESSION_COLUMNS`."""
+    given = statement.subquery("given")
+    return select(given.c[0], cast(func.json_array(*_session_fields(given)), LargeBinary))
 
 
 def pack_paged_sessions(statement: Select[Any]) -> Select[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from app.backends.sql.message_pages import (
     pages_of_packed,
     pages_of_rows,
 )
-from app.backends.sql.packed import PAGED_SESSIONS, PackedPage, rows_of
+from app.backends.sql.packed import PAGED_SESSIONS, PackedPage, unpacked
 from app.backends.sql.prepared import Query
 from app.backends.sql.reads import Reads, Rows
 from app.backends.sql.rows import (
@@ -63,10 +63,10 @@ K = TypeVar("K")
 V = TypeVar("V")
 R = TypeVar("R", Session, User, Agent, Profile)
 
-_SESSIONS: Decoder[tuple[Session, ...]] = Decoder(tuple[Session, ...])
-_USERS: Decoder[tuple[User, ...]] = Decoder(tuple[User, ...])
-_AGENTS: Decoder[tuple[Agent, ...]] = Decoder(tuple[Agent, ...])
-_PROFILES: Decoder[tuple[Profile, ...]] = Decoder(tuple[Profile, ...])
+_SESSIONS: Decoder[Session] = Decoder(Session)
+_USERS: Decoder[User] = Decoder(User)
+_AGENTS: Decoder[Agent] = Decoder(Agent)
+_PROFILES: Decoder[Profile] = Decoder(Profile)
 
 _TRIES = 3
 """How often a read is tried when its connection breaks."""
@@ -108,7 +108,7 @@ class SqlReader:
 
     async def _load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> Mapping[K, V]:
+    ) -> dict[K, V]:
         """Returns what a read answers, merged with others of its kind where the dialect can."""
         self._require_open()
         if not keys:
@@ -128,20 +128,32 @@ class SqlReader:
         table: Table,
         ids: Collection[Any],
         scope: Scope,
-        decoder: Decoder[tuple[R, ...]],
+        decoder: Decoder[R],
         make: Callable[[Any], R],
-    ) -> Mapping[Any, R]:
+    ) -> dict[Any, R]:
         """Returns sessions, users, agents or profiles by id; `make` makes them of rows."""
 
-        async def read(ids: Sequence[str]) -> dict[str, R]:
-            if self._dialect.packs and len(ids) > 1:
-                packed = by_id(self._dialect, table, ids, scope, packed=True)
-                records = await self._unpacked(packed, partial(rows_of, decoder=decoder))
-                if records is not None:
-                    return {record.id: record for record in records}
-            return await self._by_id(table, ids, scope, make)
+        async def read(ids: Sequence[str]) -> dict[str, bytes | R]:
+            if self._dialect.packs:
+                with suppress(InvalidInput):  # a record too large for one value
+                    packed = by_id(self._dialect, table, ids, scope, packed=True)
+                    return {row[0]: row[1] for row in await self._rows(packed)}
+            return {**await self._by_id(table, ids, scope, make)}
 
-        return await self._load((table, scope.owner), list(ids), read)
+        records: dict[Any, R] = {}
+        spoiled: list[str] = []
+        found = await self._load((table, scope.owner), list(dict.fromkeys(ids)), read)
+        for one, read_record in found.items():
+            record = (
+                unpacked(read_record, decoder) if isinstance(read_record, bytes) else read_record
+            )
+            if record is None:
+                spoiled.append(one)
+            else:
+                records[one] = record
+        if spoiled:
+            records.update(await self._by_id(table, spoiled, scope, make))
+        return records
 
     async def get_sessions(
         self, ids: Collection[SessionId], scope: Scope
@@ -178,10 +190,12 @@ class SqlReader:
         request = requests[0]
         long = takes_long(request.filter)
         if self._dialect.packs:
-            packed = page_of_sessions(self._dialect, request, scope, packed=True)
-            rows = await self._unpacked(packed, partial(rows_of, decoder=PAGED_SESSIONS), long=long)
-            if rows is not None:
-                return {request: cut_session_page(request, rows)}
+            with suppress(InvalidInput):  # too large for one value
+                packed = page_of_sessions(self._dialect, request, scope, packed=True)
+                ((text,),) = await self._rows(packed, long=long)
+                sessions_read = unpacked(text, PAGED_SESSIONS)
+                if sessions_read is not None:
+                    return {request: cut_session_page(request, sessions_read)}
         query = page_of_sessions(self._dialect, request, scope)
         return {request: to_session_page(request, await self._rows(query, long=long))}
 
@@ -216,33 +230,21 @@ class SqlReader:
 
     async def _message_pages(
         self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
-    ) -> Mapping[MessagePageRequest, PackedPage | Page[Message]]:
+    ) -> dict[MessagePageRequest, PackedPage | Page[Message]]:
         packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
             with suppress(InvalidInput):  # a page too large for one value
                 rows = await self._rows(packed)
                 size = sum([len(row[3]) for row in rows])
                 self._message_weight.note(size, len(rows) * (kind.limit + 1))
-                return pages_of_packed(requests, rows)
-        return await self._pages_in_rows(kind, scope, requests)
+                return {**pages_of_packed(requests, rows)}
+        return {**await self._pages_in_rows(kind, scope, requests)}
 
     async def _pages_in_rows(
         self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
     ) -> dict[MessagePageRequest, Page[Message]]:
         query = pages_in_rows(self._dialect, kind, requests, scope)
         return pages_of_rows(requests, await self._rows(query))
-
-    async def _unpacked(
-        self, packed: Query, decode: Callable[[Rows], V | None], *, long: bool = False
-    ) -> V | None:
-        """Returns what a packed statement answers, None where its rows have to be read.
-
-        That is where they are too large for one value, or `decode` does not know them.
-        """
-        try:
-            return decode(await self._rows(packed, long=long))
-        except InvalidInput:
-            return None
 
     async def search_messages(
         self, requests: Collection[SearchRequest], scope: Scope
