@@ -1,9 +1,10 @@
 """Cursors: places in a list or a log, as opaque text that only the list it came from accepts.
 
 A cursor holds the keyset of its place (never an offset), and a CRC-32 over that keyset and the
-name of the list it belongs to. The sum is no secret and no protection: access is decided by the
-scope of every statement. It makes a mistake (a cursor that was cut off, mistyped, or taken from
-another session) an error that says so, where it would otherwise be another page.
+name of the list it belongs to; that of a message, 24 bits of one over each. The sum is no secret
+and no protection: access is decided by the scope of every statement. It makes a mistake (a cursor
+that was cut off, mistyped, or taken from another session) an error that says so, where it would
+otherwise be another page.
 """
 
 from __future__ import annotations
@@ -19,36 +20,44 @@ from app.model.paging import SessionBound, SessionOrderField
 from app.model.search import SearchBound, SearchOrder
 from app.model.search_query import SearchQuery
 from app.model.timestamps import Timestamp
-from app.schema.opaque_text import decode_opaque, encode_opaque
+from app.schema.opaque_text import WHOLE_BYTES, Remembered, decode_opaque, encode_opaque
 
 MOST_CHARACTERS = 16_384
 """No cursor is longer than this; a longer text is not even looked at."""
 
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_NUMBER_BYTES = re.compile(_NUMBER.pattern.encode())
 _SUM_BYTES = 4
 
 
-# Newest pages are asked for again and again, and making a cursor costs several times its look-up.
-@lru_cache(maxsize=8_192)
 def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the cursor of a message in its session's messages."""
+    return _SESSIONS[session_id] + _SEQUENCES[sequence]
+
+
+def _session_part(session_id: str) -> str:
+    return encode_opaque(_owner_sum("message", session_id).to_bytes(4, "big")[:WHOLE_BYTES])
+
+
+def _sequence_part(sequence: int) -> str:
     place = b"%d" % sequence
-    checksum = crc32(place, _messages_sum(session_id))
-    return encode_opaque(checksum.to_bytes(_SUM_BYTES, "big") + place)
+    return encode_opaque(crc32(place).to_bytes(4, "big")[:WHOLE_BYTES] + place)
 
 
-@lru_cache(maxsize=256)
-def _messages_sum(session_id: SessionId) -> int:
-    return _owner_sum("message", session_id)
+_SESSIONS = Remembered(_session_part, 1_024)
+_SEQUENCES = Remembered(_sequence_part, 8_192)
 
 
 def decode_message_cursor(text: str, session_id: SessionId, path: tuple[str, ...]) -> Sequence:
     """Returns the place of a cursor in a session's messages. InvalidInput for any other text."""
-    place = _decode(text, "message", session_id, path)
-    if not _NUMBER.fullmatch(place):
+    place = _content(text, path)[2 * WHOLE_BYTES :]
+    if not _NUMBER_BYTES.fullmatch(place):
         raise _malformed(path)
-    return Sequence(int(place))
+    sequence = Sequence(int(place))
+    if _session_part(session_id) + _sequence_part(sequence) != text:
+        raise _malformed(path)
+    return sequence
 
 
 @lru_cache(maxsize=4_096)
@@ -132,16 +141,22 @@ def _summed(place: bytes, owner_sum: int) -> str:
 
 def _decode(text: str, kind: str, owner: str, path: tuple[str, ...]) -> str:
     """Returns the place in a cursor of that list. InvalidInput for anything else."""
-    if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
-        raise _malformed(path)
     try:
-        content = decode_opaque(text)
-        place = content[_SUM_BYTES:].decode()
-    except (binascii.Error, UnicodeDecodeError):
+        place = _content(text, path)[_SUM_BYTES:].decode()
+    except UnicodeDecodeError:
         raise _malformed(path) from None
     if _encode(place, kind, owner) != text:
         raise _malformed(path)
     return place
+
+
+def _content(text: str, path: tuple[str, ...]) -> bytes:
+    if len(text) > MOST_CHARACTERS or not _ALPHABET.fullmatch(text):
+        raise _malformed(path)
+    try:
+        return decode_opaque(text)
+    except binascii.Error:
+        raise _malformed(path) from None
 
 
 def _malformed(path: tuple[str, ...]) -> InvalidInput:

@@ -1,8 +1,8 @@
 """The ids that clients hold: opaque, URL-safe, and the same thing always has the same one.
 
 An id is the unpadded base64url (RFC 4648, section 5) of a letter for the kind and the thing's own
-identity. Decoding accepts only what encoding gives, so two ids are the same thing exactly when
-they are the same text.
+identity, which of a message is its session, bytes that are in no text, and its number. Decoding
+accepts only what encoding gives, so two ids are the same thing exactly when they are the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.model.errors import InvalidInput
 from app.model.identifiers import AgentId, MessageId, ProfileId, Sequence, SessionId, UserId
 from app.model.message import Message
 from app.model.session import Agent, Profile, Session, User
-from app.schema.opaque_text import decode_opaque, encode_opaque
+from app.schema.opaque_text import WHOLE_BYTES, Remembered, decode_opaque, encode_opaque
 
 Identified: TypeAlias = Session | Message | User | Agent | Profile
 
@@ -35,9 +35,12 @@ _LETTERS: dict[type[Identified], str] = {
     Agent: "A",
     Profile: "P",
 }
-_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+_KINDS = {letter.encode(): kind for kind, letter in _LETTERS.items()}
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_NUMBER = re.compile(rb"0|[1-9][0-9]{0,17}")
+_BORDER = b"\xff"
+"""Between a session and a number, as often as it takes to have whole letters before the number; no
+text in UTF-8 has it."""
 
 IdT = TypeVar("IdT", SessionId, UserId, AgentId, ProfileId)
 
@@ -49,10 +52,20 @@ def encode_session_id(session_id: SessionId) -> str:
     return encode_opaque(f"S{session_id}".encode())
 
 
-@lru_cache(maxsize=8_192)
 def encode_message_id(session_id: SessionId, sequence: Sequence) -> str:
     """Returns the id of a message."""
-    return encode_opaque(f"M{sequence}.{session_id}".encode())
+    return _SESSIONS[session_id] + _SEQUENCES[sequence]
+
+
+def _session_content(session_id: str) -> bytes:
+    content = f"M{session_id}".encode()
+    return content + _BORDER * (WHOLE_BYTES - len(content) % WHOLE_BYTES)
+
+
+_SESSIONS: Remembered[str] = Remembered(
+    lambda session_id: encode_opaque(_session_content(session_id)), 1_024
+)
+_SEQUENCES: Remembered[int] = Remembered(lambda number: encode_opaque(b"%d" % number), 8_192)
 
 
 def encode_global_id(node: Identified) -> str:
@@ -69,15 +82,13 @@ def _encode_identity(letter: str, identity: str) -> str:
 
 def decode_global_id(text: str, path: tuple[str, ...] = ("id",)) -> NodeId:
     """Returns what an id names. InvalidInput for text that no encoding gives."""
-    decoded = _decode(text)
-    if decoded is None or len(decoded) < 2 or (kind := _KINDS.get(decoded[0])) is None:
-        raise _malformed(path)
-    if kind is not Message:
-        return kind, SessionId(decoded[1:])
-    number, _, session_id = decoded[1:].partition(".")
-    if not session_id or not _NUMBER.fullmatch(number):
-        raise _malformed(path)
-    return kind, MessageId(SessionId(session_id), Sequence(int(number)))
+    if len(text) > _REMEMBERED_CHARACTERS:
+        found = None if len(text) > MOST_CHARACTERS else _decode(text)
+    else:
+        found = _decode_remembered(text)
+    if found is None:
+        raise InvalidInput("This is no id. Ids are opaque: use them as the API gave them.", path)
+    return found
 
 
 def decode_session_id(text: str, path: tuple[str, ...]) -> SessionId:
@@ -110,30 +121,35 @@ def _decode_as(expected: type[Identified], text: str, path: tuple[str, ...]) -> 
     return identity
 
 
-def _decode(text: str) -> str | None:
-    """Returns the text that encodes to this very id; None where there is none."""
-    if len(text) > MOST_CHARACTERS:
-        return None
-    return _decode_remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else _decode_anew(text)
-
-
-def _decode_anew(text: str) -> str | None:
+def _decode(text: str) -> NodeId | None:
+    """Returns what encodes to this very text; None where there is nothing."""
     if not _ALPHABET.fullmatch(text):
         return None
     try:
-        decoded = decode_opaque(text)
-        return decoded.decode() if encode_opaque(decoded) == text else None
+        content = decode_opaque(text)
+        if encode_opaque(content) != text or len(content) < 2:
+            return None
+        kind = _KINDS.get(content[:1])
+        if kind is Message:
+            return _decode_message(content)
+        return None if kind is None else (kind, SessionId(content[1:].decode()))
     except (binascii.Error, UnicodeDecodeError):
         return None
 
 
+def _decode_message(content: bytes) -> NodeId | None:
+    session, _, number = content[1:].rpartition(_BORDER)
+    session_id = SessionId(session.rstrip(_BORDER).decode())
+    if not session_id or not _NUMBER.fullmatch(number):
+        return None
+    named = MessageId(session_id, Sequence(int(number)))
+    # The border has one right width.
+    return (Message, named) if content == _session_content(session_id) + number else None
+
+
 # Whoever writes to a session names it again and again. Clients choose what is remembered here, so
 # it is short and little.
-_decode_remembered = lru_cache(maxsize=4_096)(_decode_anew)
-
-
-def _malformed(path: tuple[str, ...]) -> InvalidInput:
-    return InvalidInput("This is no id. Ids are opaque: use them as the API gave them.", path)
+_decode_remembered = lru_cache(maxsize=4_096)(_decode)
 
 
 def _mistaken(
