@@ -8,8 +8,15 @@ for one whose loading was cancelled.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, Task, get_running_loop
-from collections.abc import Awaitable, Callable, Mapping
+from asyncio import (
+    AbstractEventLoop,
+    CancelledError,
+    Future,
+    Task,
+    current_task,
+    get_running_loop,
+)
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
 K = TypeVar("K")
@@ -37,19 +44,17 @@ class BatchFuture(Future[V]):
 class Batch:
     """Keys that are loaded together. Closed, it takes no more of them."""
 
-    __slots__ = ("_callbacks", "_task", "_wanted", "closed", "futures")
+    __slots__ = ("_begun", "_callbacks", "_load", "_task", "_wanted", "closed", "futures")
 
-    def __init__(self) -> None:
+    def __init__(self, load: Callable[[Batch], Coroutine[Any, Any, None]]) -> None:
+        """`load` closes a batch and answers its keys."""
         self.futures: dict[Any, BatchFuture[Any]] = {}
         self.closed = False
+        self._load = load
+        self._begun = False
         self._wanted = 0
         self._callbacks: list[Callable[[Batch], None]] = []
         self._task: Task[None] | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether all keys are answered or given up."""
-        return self.closed and self._task is None
 
     def add(self, key: object, future: BatchFuture[Any]) -> None:
         """Takes a key, again if its future was cancelled."""
@@ -68,18 +73,47 @@ class Batch:
         """Calls back once, in the turn of the event loop in which the futures' callbacks are."""
         self._callbacks.append(callback)
 
-    def begin(self, task: Task[None]) -> None:
-        """Takes the task that loads the keys."""
-        self._task = task
-        task.add_done_callback(self._end)
+    def claim(self) -> bool:
+        """Leaves the loading to the caller, who knows that no more keys come.
+
+        False where it has begun. Otherwise the caller has to `begin()` or `load_here()` at once.
+        """
+        if self._begun:
+            return False
+        self._begun = True
+        return True
+
+    def begin(self, loop: AbstractEventLoop) -> None:
+        """Loads the keys in a task."""
+        task = self._task = loop.create_task(self._load(self))
+        task.add_done_callback(self._end_task)
         if not self._wanted:
             self.closed = True
             task.cancel()
 
-    def _end(self, task: Task[None]) -> None:
-        callbacks, self._callbacks = self._callbacks, []
+    async def load_here(self) -> None:
+        """Loads the keys in the task of the caller, which spares the way to another and back.
+
+        CancelledError only where that task is cancelled; either way all keys are answered.
+        """
+        loaded = False
+        try:
+            await self._load(self)
+            loaded = True
+        except CancelledError:
+            task = current_task()
+            if task is None or task.cancelling():
+                raise
+        finally:
+            self._end(answered=loaded)
+
+    def _end_task(self, task: Task[None]) -> None:
         self._task = None
-        if task.cancelled():
+        self._end(answered=not task.cancelled())
+
+    def _end(self, *, answered: bool) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        if not answered:
             # It may not even have begun, and nobody else will answer.
             self.closed = True
             for future in self.futures.values():
@@ -111,7 +145,7 @@ class BatchLoader(Generic[K, V]):
             loop = self._loop = get_running_loop()
         batch = self._batch
         if batch is None or batch.closed:
-            batch = self._batch = Batch()
+            batch = self._batch = Batch(self._answer)
             # Two turns pass before the keys are taken: one until this is called, one until its
             # task begins. Resolvers that are a turn behind their siblings still join.
             loop.call_soon(self._begin, batch, loop)
@@ -128,7 +162,8 @@ class BatchLoader(Generic[K, V]):
             self._futures[key] = future
 
     def _begin(self, batch: Batch, loop: AbstractEventLoop) -> None:
-        batch.begin(loop.create_task(self._answer(batch)))
+        if batch.claim():
+            batch.begin(loop)
 
     async def _answer(self, batch: Batch) -> None:
         batch.closed = True

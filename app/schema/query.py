@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from typing import Annotated, Any
 
 import strawberry
@@ -83,56 +84,56 @@ class Query:
         description="The agent of a name. Null where none is registered under it.",
     )
     @staticmethod
-    async def agent(
+    def agent(
         info: Info,
         name: Annotated[str, strawberry.argument(description="The agent's name.")],
-    ) -> model.Agent | None:
+    ) -> Future[model.Agent | None]:
         """Loads an agent."""
         check_text(name, ("name",))
-        return await info.context.agents.load(AgentId(name))
+        return info.context.agents.load(AgentId(name))
 
     @field(
         graphql_type=Profile | None,
         description="The profile of a name. Null where none is registered under it.",
     )
     @staticmethod
-    async def profile(
+    def profile(
         info: Info,
         name: Annotated[str, strawberry.argument(description="The profile's name.")],
-    ) -> model.Profile | None:
+    ) -> Future[model.Profile | None]:
         """Loads a profile."""
         check_text(name, ("name",))
-        return await info.context.profiles.load(ProfileId(name))
+        return info.context.profiles.load(ProfileId(name))
 
     @field(
         graphql_type=Session | None,
         description="A session by its id. Null where there is no such session, or not for you.",
     )
     @staticmethod
-    async def session(
+    def session(
         info: Info,
         session_id: Annotated[
             strawberry.ID, strawberry.argument(name="id", description="The session's id.")
         ],
-    ) -> model.Session | None:
+    ) -> Future[model.Session | None]:
         """Loads a session."""
-        return await info.context.sessions.load(decode_session_id(session_id, ("id",)))
+        return info.context.sessions.load(decode_session_id(session_id, ("id",)))
 
     @field(
         graphql_type=Session | None,
         description="The session that you gave this key. Null where there is none.",
     )
     @staticmethod
-    async def session_by_key(
+    def session_by_key(
         info: Info,
         key: Annotated[
             str, strawberry.argument(description="The key, compared character for character.")
         ],
-    ) -> model.Session | None:
+    ) -> Future[model.Session | None]:
         """Loads a session of the caller's by its key."""
         check_text(key, ("key",))
         owned = SessionKey(info.context.caller.user_id, key)
-        return await info.context.sessions_by_key.load(owned)
+        return info.context.sessions_by_key.load(owned)
 
     @field(
         graphql_type=SessionConnection | None,

@@ -122,7 +122,9 @@ async def test_who_waits_for_the_batch_is_called_once_when_all_its_keys_are_answ
     assert all(isinstance(future, BatchFuture) for future in futures)
     (batch,) = {future.batch for future in futures if isinstance(future, BatchFuture)}
     called: list[tuple[Batch, bool]] = []
-    batch.add_done_callback(lambda ended: called.append((ended, ended.ended)))
+    batch.add_done_callback(
+        lambda ended: called.append((ended, all(future.done() for future in futures)))
+    )
     if given_up:
         for future in futures:
             future.cancel()

@@ -339,8 +339,11 @@ class Job:
 
 async def await_alone(job: Job) -> None:
     """Runs a job that has no others beside it in the current task."""
+    source = job.source
     try:
-        value = await job.source
+        if type(source) is BatchFuture and source.batch.claim():
+            await source.batch.load_here()
+        value = await source
     except CancelledError as error:
         task = current_task()
         if task is None or task.cancelling():

@@ -185,10 +185,27 @@ class CompiledRun:
             finally:
                 _enter_task(loop, task)
             if (self.active or self.waiting) and self._broken is None:
-                self._finished = self.loop.create_future()
-                await self._finished
+                batch = None if self.active else self._claimed()
+                if batch is not None:
+                    await batch.load_here()
+                else:
+                    self._finished = self.loop.create_future()
+                    await self._finished
             if self._broken is not None:
                 raise self._broken
+
+    def _claimed(self) -> Batch | None:
+        """Begins what is waited for while nobody is left to add keys to it.
+
+        Returns the batch that is to be loaded in the run's own task, None for none.
+        """
+        claimed: Batch | None = None
+        for batch in self._batches:
+            if batch.claim():
+                if claimed is not None:
+                    claimed.begin(self.loop)
+                claimed = batch
+        return claimed
 
     def _start_queued(self) -> None:
         while self.queue:

@@ -50,9 +50,9 @@ class World:
 
     async def _load_by_key(self, keys: list[int]) -> Mapping[int, int | Exception]:
         self.asked.append(keys)
-        self.loading = asyncio.current_task()
+        self.loading = asyncio.create_task(self.gate.wait())
         self.begun.set()
-        await self.gate.wait()
+        await self.loading
         found: dict[int, int | Exception] = {key: key * 10 for key in keys if key != 3}
         if 2 in keys:
             found[2] = ValueError("two")
