@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from app.backends.protocol import Scope
 from app.backends.sql.dialects.dialect import Dialect
-from app.backends.sql.draft import SessionDraft
+from app.backends.sql.draft import Draft, SessionDraft
 from app.backends.sql.idempotency import (
     in_scope,
     remember,
@@ -210,7 +210,7 @@ def _delete(draft: SessionDraft) -> Committed:
 
 
 def _set_mark(
-    draft: SessionDraft, kind: EventKind, column: str, present: Timestamp | None, on: bool
+    draft: Draft, kind: EventKind, column: str, present: Timestamp | None, on: bool
 ) -> None:
     if on is (present is not None):
         return
@@ -218,8 +218,8 @@ def _set_mark(
     draft.record(kind, data=mark, **mark)
 
 
-def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
-    """Applies one change to a draft. Raises the `ScrollbackError` that refuses it."""
+def draft_change(draft: Draft, change: Change) -> None:
+    """Applies a change that reads nothing to a draft. Raises the error that refuses it."""
     session = draft.session
     match change:
         # First, as most changes are.
@@ -246,8 +246,15 @@ def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
             raise creation_not_first()
         case DeleteSession():
             raise deletion_not_alone()
+        case _:
+            raise AssertionError("what reads is applied by apply_change")
+
+
+def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
+    """Applies one change to a draft. Raises the `ScrollbackError` that refuses it."""
+    match change:
         case CopyMessages():
-            if not draft.is_new or session.last_sequence:
+            if not draft.is_new or draft.session.last_sequence:
                 raise copy_into_used_session()
             copy_messages(draft, change, scope)
         case EditMessage():
@@ -258,3 +265,5 @@ def apply_change(draft: SessionDraft, change: Change, scope: Scope) -> None:
             truncate_messages(draft, after)
         case ArchiveMessages(through=through):
             archive_messages(draft, through)
+        case _:
+            draft_change(draft, change)

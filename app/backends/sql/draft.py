@@ -1,13 +1,15 @@
 """A session while a commit is being carried out: its counters, and the rows still to be written.
 
 Events and added messages are collected and written in one statement each; everything else of a
-commit reads and writes in between, so added messages are written before that.
+commit reads and writes in between, so added messages are written before that. Rows are tuples in
+the order of their table's columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, func, select
@@ -17,10 +19,28 @@ from app.backends.sql.rows import encode_json, from_session
 from app.backends.sql.search_index import IndexedText
 from app.backends.sql.tables import agents, events, messages, profiles, users
 from app.model.events import EventKind
-from app.model.identifiers import Position, Revision, Sequence
-from app.model.paging import title_order
+from app.model.identifiers import Position, Revision
+from app.model.identifiers import Sequence as MessageNumber
 from app.model.session import Session
 from app.model.timestamps import Timestamp
+
+Row: TypeAlias = tuple[Any, ...]
+
+ADDED_COLUMNS = (
+    "revision",
+    "updated_at",
+    "last_sequence",
+    "message_count",
+    "last_message_at",
+    "last_activity_at",
+    "preview",
+)
+"""The columns of a session that change when messages are added."""
+
+added_values = attrgetter(*ADDED_COLUMNS)
+"""Returns the values of `ADDED_COLUMNS` in their order."""
+
+_ADDED: dict[str, None] = dict.fromkeys(ADDED_COLUMNS)
 
 _MESSAGE_ADDED = EventKind.MESSAGE_ADDED.value
 
@@ -43,60 +63,45 @@ _COUNTS = select(
 ).where(_MESSAGES)
 
 
-class SessionDraft:
-    """The state of one session inside the transaction of a commit."""
+class Draft:
+    """The state of one session inside the transaction of commits, with what they add to it."""
 
     __slots__ = (
-        "_changed",
-        "_events",
-        "_messages",
-        "_named",
-        "_texts",
-        "_title",
         "added",
         "affected",
         "archived_through",
         "at",
-        "connection",
-        "dialect",
+        "changed",
+        "events",
         "first_sequence",
-        "is_new",
+        "messages",
+        "named",
         "session",
+        "texts",
+        "title",
     )
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        connection: Connection,
-        session: Session,
-        archived_through: int,
-        at: Timestamp,
-    ) -> None:
-        self.dialect = dialect
-        self.connection = connection
+    def __init__(self, session: Session, archived_through: int, at: Timestamp) -> None:
         self.session = session
         self.archived_through = archived_through
         self.at = at
         self.affected = 0
         self.first_sequence = 0
         self.added = 0
-        self.is_new = session.revision == 0
-        self._changed: dict[str, Any] = {}
-        self._events: list[dict[str, Any]] = []
-        self._messages: list[dict[str, Any]] = []
-        self._texts: list[IndexedText] = []
-        self._title = session.title
-        self._named: dict[Table, set[str]] = {}
+        self.title = session.title
+        """The title that the search index has."""
+        self.changed: dict[str, None] = {}
+        """The names of the columns of the session that were set."""
+        self.events: list[Row] = []
+        self.messages: list[Row] = []
+        self.texts: list[IndexedText] = []
+        self.named: dict[Table, set[str]] = {}
+        """Users, agents and profiles to be made known."""
 
     def go_on(self, at: Timestamp) -> None:
         """Starts on the next commit of the same session, at that time."""
         self.at = at
         self.affected = self.first_sequence = self.added = 0
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The parameters that name the session in a statement."""
-        return {"of": self.session.id}
 
     @property
     def position(self) -> Position:
@@ -111,50 +116,46 @@ class SessionDraft:
     def change(self, **fields: Any) -> None:
         """Sets fields of the session."""
         self.session = replace(self.session, **fields)
-        self._changed.update(fields)
+        self.changed.update(dict.fromkeys(fields))
+        if "title" in fields:
+            self.changed["title_order"] = None
 
     def archive_through(self, sequence: int) -> None:
         """Moves the border between the archive and the live messages."""
-        self.archived_through = self._changed["archived_through"] = sequence
+        self.archived_through = sequence
+        self.changed["archived_through"] = None
 
     def record(
         self,
         kind: EventKind,
         *,
-        sequence: Sequence | None = None,
+        sequence: MessageNumber | None = None,
         data: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> None:
         """Adds an event, and sets the session's fields that it changed."""
         revision = Revision(self.session.revision + 1)
         self.change(revision=revision, updated_at=self.at, **changes)
-        self._events.append(
-            {
-                "session_id": self.session.id,
-                "revision": revision,
-                "kind": kind.value,
-                "at": self.at,
-                "sequence": sequence,
-                "data": encode_json(data) if data is not None else None,
-            }
-        )
+        stored = encode_json(data) if data is not None else None
+        self.events.append((self.session.id, revision, kind.value, self.at, sequence, stored))
 
-    def add_message(self, row: dict[str, Any], normal: str) -> None:
-        """Numbers a message, and counts it. `row` lacks session and sequence only.
+    def add_message(
+        self, content: Row, *, created_at: Timestamp, preview: str | None, normal: str
+    ) -> None:
+        """Numbers a message, and counts it.
 
-        `normal` is what of it is searched.
+        `content` is its row without session and sequence, `normal` what of it is searched.
         """
         session = self.session
-        sequence = Sequence(session.last_sequence + 1)
+        sequence = MessageNumber(session.last_sequence + 1)
         revision = Revision(session.revision + 1)
-        created_at, preview = row["created_at"], row["preview"]
-        row["session_id"] = session.id
-        row["sequence"] = sequence
-        self._messages.append(row)
-        self._texts.append(IndexedText(session.id, sequence, created_at, normal))
+        self.messages.append((session.id, sequence, *content))
+        self.events.append((session.id, revision, _MESSAGE_ADDED, self.at, sequence, None))
+        self.texts.append(IndexedText(session.id, sequence, created_at, normal))
         self.first_sequence = self.first_sequence or sequence
         self.added += 1
-        self.change(
+        self.session = replace(
+            session,
             revision=revision,
             updated_at=self.at,
             last_sequence=sequence,
@@ -163,33 +164,56 @@ class SessionDraft:
             last_activity_at=created_at,
             preview=session.preview if preview is None else preview,
         )
-        self._events.append(
-            {
-                "session_id": session.id,
-                "revision": revision,
-                "kind": _MESSAGE_ADDED,
-                "at": self.at,
-                "sequence": sequence,
-                "data": None,
-            }
-        )
+        self.changed.update(_ADDED)
 
     def name(self, table: Table, *ids: str | None) -> None:
         """Makes users, agents or profiles known, unless they are."""
-        self._named.setdefault(table, set()).update([one for one in ids if one is not None])
+        self.named.setdefault(table, set()).update([one for one in ids if one is not None])
+
+    def values(self, names: tuple[str, ...]) -> Row:
+        """Returns the present values of these columns of the session."""
+        if names == ADDED_COLUMNS:
+            added: Row = added_values(self.session)
+            return added
+        columns = from_session(self.session, archived_through=self.archived_through)
+        return tuple([columns[name] for name in names])
+
+
+class SessionDraft(Draft):
+    """A draft of one commit whose changes may read and write in between."""
+
+    __slots__ = ("connection", "dialect", "is_new")
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        connection: Connection,
+        session: Session,
+        archived_through: int,
+        at: Timestamp,
+    ) -> None:
+        super().__init__(session, archived_through, at)
+        self.dialect = dialect
+        self.connection = connection
+        self.is_new = session.revision == 0
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that name the session in a statement."""
+        return {"of": self.session.id}
 
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
-        if self._messages:
-            self.dialect.insert(self.connection, messages, self._messages)
-            self.dialect.search.add(self.connection, self._texts)
-            self._messages, self._texts = [], []
+        if self.messages:
+            self.dialect.insert(self.connection, messages, self.messages)
+            self.dialect.search.add(self.connection, self.texts)
+            self.messages, self.texts = [], []
 
     def write_events(self) -> None:
         """Writes the events recorded so far."""
-        if self._events:
-            self.dialect.insert(self.connection, events, self._events)
-            self._events = []
+        if self.events:
+            self.dialect.insert(self.connection, events, self.events)
+            self.events = []
 
     def recount_last(self) -> dict[str, Any]:
         """Returns the fields of the session that depend on its last messages, read anew."""
@@ -206,64 +230,51 @@ class SessionDraft:
         total, archived, highest = self.connection.execute(_COUNTS, self.key).one()
         return total, archived, highest
 
-    def changed_columns(self) -> dict[str, Any]:
-        """Returns the columns of the session that were set, by name."""
-        changed = self._changed
-        if "title" in changed:
-            changed["title_order"] = title_order(changed["title"])
-        if "metadata" in changed:
-            changed["metadata"] = encode_json(changed["metadata"])
-        return changed
-
     def write(self) -> None:
         """Writes what is left: the messages, the log, and the changed columns of the session."""
-        write_drafts([self])
+        write_drafts(self.dialect, self.connection, [self])
 
 
-def write_drafts(drafts: list[SessionDraft]) -> None:
+def write_drafts(dialect: Dialect, connection: Connection, drafts: Sequence[Draft]) -> None:
     """Writes what is left of some drafts of one transaction, in the statements that one takes."""
-    if not drafts:
-        return
-    dialect, connection = drafts[0].dialect, drafts[0].connection
     for table in (users, agents, profiles):
         ids: set[str] = set()
-        ids.update(*[draft._named[table] for draft in drafts if table in draft._named])
+        ids.update(*[draft.named[table] for draft in drafts if table in draft.named])
         # In one order for everybody, so that no two writers wait for each other.
         dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
-    dialect.insert(connection, messages, [row for draft in drafts for row in draft._messages])
-    dialect.insert(connection, events, [row for draft in drafts for row in draft._events])
+    dialect.insert(connection, messages, [row for draft in drafts for row in draft.messages])
+    dialect.insert(connection, events, [row for draft in drafts for row in draft.events])
     _index(dialect, connection, drafts)
     _update_sessions(dialect, connection, drafts)
     for draft in drafts:
-        draft._messages, draft._events, draft._changed, draft._named = [], [], {}, {}
+        draft.messages, draft.events, draft.changed, draft.named = [], [], {}, {}
 
 
-def _index(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:
+def _index(dialect: Dialect, connection: Connection, drafts: Sequence[Draft]) -> None:
     """Brings the search index to what the drafts add, and to their titles."""
-    dialect.search.add(connection, [text for draft in drafts for text in draft._texts])
+    dialect.search.add(connection, [text for draft in drafts for text in draft.texts])
     for draft in drafts:
-        session, before = draft.session, draft._title
+        session, before = draft.session, draft.title
         if session.title != before:
             dialect.search.retitle(
                 connection, session.id, session.created_at, before, session.title
             )
-        draft._texts, draft._title = [], session.title
+        draft.texts, draft.title = [], session.title
 
 
-def _update_sessions(dialect: Dialect, connection: Connection, drafts: list[SessionDraft]) -> None:
+def _update_sessions(dialect: Dialect, connection: Connection, drafts: Sequence[Draft]) -> None:
     """Writes the columns of the sessions that were set, those of the same ones together."""
-    alike: dict[tuple[str, ...], list[SessionDraft]] = {}
+    alike: dict[tuple[str, ...], list[Draft]] = {}
     for draft in drafts:
-        changed = draft.changed_columns()
-        if changed:
-            alike.setdefault(tuple(changed), []).append(draft)
+        if draft.changed:
+            alike.setdefault(tuple(draft.changed), []).append(draft)
     for names, same in alike.items():
 
-        def whole(same: list[SessionDraft] = same) -> list[dict[str, Any]]:
+        def whole(same: list[Draft] = same) -> list[dict[str, Any]]:
             return [
                 from_session(draft.session, archived_through=draft.archived_through)
                 for draft in same
             ]
 
-        changes = [{**draft._changed, "of": draft.session.id} for draft in same]
+        changes = [(*draft.values(names), draft.session.id) for draft in same]
         dialect.update_sessions(connection, names, changes, whole)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.backends.protocol import Scope
 from app.backends.sql.commit import carry_out
 from app.backends.sql.dialects.dialect import Dialect, Failure, explain
+from app.backends.sql.known_sessions import KnownSessions
 from app.backends.sql.together import Outcome, Work, carry_out_together, is_drafted
 from app.model.changes import Commit
 from app.model.errors import ScrollbackError
@@ -23,24 +24,30 @@ log = logging.getLogger(__name__)
 
 
 def carry_out_group(
-    dialect: Dialect, connection: Connection, work: Sequence[Work]
+    dialect: Dialect,
+    connection: Connection,
+    work: Sequence[Work],
+    known: KnownSessions | None = None,
 ) -> list[Outcome]:
     """Carries commits out in this order and answers their outcomes; the caller commits.
 
-    A refused one leaves nothing of itself. Raises the database's errors that end a transaction,
-    after which nothing of the group has been done.
+    A refused one leaves nothing of itself. `known` are sessions that are in the transaction as
+    they are there; the caller settles it after the commit. Raises the database's errors that end
+    a transaction, after which nothing of the group has been done.
     """
     runs = [(drafted, list(run)) for drafted, run in groupby(work, key=_is_drafted)]
     outcomes: list[Outcome] = []
     for drafted, run in runs:
         together: list[Outcome | None] = [None] * len(run)
         if drafted:
-            together = _carry_out_run(dialect, connection, run, alone=len(runs) == 1)
+            together = _carry_out_run(dialect, connection, run, known, alone=len(runs) == 1)
         singly = _carry_out_alone if len(work) == 1 else _carry_out_behind_savepoint
-        outcomes += [
-            outcome or singly(dialect, connection, commit, scope)
-            for outcome, (commit, scope) in zip(together, run, strict=True)
-        ]
+        for outcome, (commit, scope) in zip(together, run, strict=True):
+            if outcome is None:
+                if known is not None:
+                    known.forget(commit.session_id)
+                outcome = singly(dialect, connection, commit, scope)
+            outcomes.append(outcome)
     return outcomes
 
 
@@ -64,12 +71,17 @@ def _carry_out_alone(
 
 
 def _carry_out_run(
-    dialect: Dialect, connection: Connection, run: Sequence[Work], *, alone: bool
+    dialect: Dialect,
+    connection: Connection,
+    run: Sequence[Work],
+    known: KnownSessions | None,
+    *,
+    alone: bool,
 ) -> list[Outcome | None]:
     """Carries drafted commits out together; `alone` says that the transaction has no others."""
     savepoint = None if alone else connection.begin_nested()
     try:
-        outcomes = carry_out_together(dialect, connection, run, wait=True)
+        outcomes = carry_out_together(dialect, connection, run, wait=True, known=known)
     except DBAPIError as error:
         if dialect.failure(error) is not Failure.INVALID:
             raise

@@ -12,7 +12,7 @@ from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import (
     IDEMPOTENCY_COLUMNS,
     SESSION_COLUMNS,
-    from_idempotency_record,
+    idempotency_values,
     to_idempotency_record,
     to_session,
 )
@@ -92,7 +92,7 @@ def remember(
 ) -> None:
     """Writes down the attempts among these."""
     rows = [
-        from_idempotency_record(to_record(commit, commit.idempotency, committed))
+        idempotency_values(to_record(commit, commit.idempotency, committed))
         for commit, committed in results
         if commit.idempotency is not None
     ]

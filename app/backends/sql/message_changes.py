@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy import BigInteger, delete, func, insert, literal, select, update
 
 from app.backends.protocol import Scope
-from app.backends.sql.draft import SessionDraft
+from app.backends.sql.draft import Draft, Row, SessionDraft
 from app.backends.sql.rows import (
     MESSAGE_COLUMNS,
     encode_json,
@@ -33,32 +33,39 @@ _ROLES = {role: role.value for role in MessageRole}
 _STATUSES = {status: status.value for status in MessageStatus}
 
 
-def add_messages(draft: SessionDraft, added: tuple[NewMessage, ...]) -> None:
+def add_messages(draft: Draft, added: tuple[NewMessage, ...]) -> None:
     """Adds messages at the end."""
     for message in added:
-        draft.add_message(_new_row(message, draft.at), normal_text(message.parts))
+        created_at = message.created_at or draft.at
+        draft.add_message(
+            _content(message, created_at),
+            created_at=created_at,
+            preview=message.preview,
+            normal=normal_text(message.parts),
+        )
         if message.sender is not None:
             draft.name(users, message.sender.user_id)
             draft.name(agents, message.sender.agent_id)
 
 
-def _new_row(message: NewMessage, at: Timestamp) -> dict[str, Any]:
+def _content(message: NewMessage, created_at: Timestamp) -> Row:
+    """Returns the row of a message, without its session and sequence."""
     sender = message.sender
-    return {
-        "role": _ROLES[message.role],
-        "status": _STATUSES[message.status],
-        "parts": parts_to_column(message.parts),
-        "preview": message.preview,
-        "sender_name": sender.name if sender else None,
-        "sender_user_id": sender.user_id if sender else None,
-        "sender_agent_id": sender.agent_id if sender else None,
-        "model": message.model,
-        "usage": None if message.usage is None else encode_json(message.usage),
-        "metadata": encode_json(message.metadata) if message.metadata else "{}",
-        "created_at": message.created_at or at,
-        "edited_at": None,
-        "archived_at": None,
-    }
+    return (
+        _ROLES[message.role],
+        _STATUSES[message.status],
+        parts_to_column(message.parts),
+        message.preview,
+        sender.name if sender else None,
+        sender.user_id if sender else None,
+        sender.agent_id if sender else None,
+        message.model,
+        None if message.usage is None else encode_json(message.usage),
+        encode_json(message.metadata) if message.metadata else "{}",
+        created_at,
+        None,
+        None,
+    )
 
 
 def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> None:

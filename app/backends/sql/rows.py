@@ -244,18 +244,24 @@ def to_idempotency_record(row: Sequence[Any]) -> IdempotencyRecord:
     )
 
 
+def idempotency_values(record: IdempotencyRecord) -> tuple[Any, ...]:
+    """Returns the values of `IDEMPOTENCY_COLUMNS` of a used key."""
+    return (
+        record.session_id,
+        record.idempotency.key,
+        record.idempotency.digest,
+        record.revision,
+        record.sequences.start,
+        len(record.sequences),
+        record.affected,
+        record.at,
+    )
+
+
 def from_idempotency_record(record: IdempotencyRecord) -> dict[str, Any]:
     """Returns the row of a used key."""
-    return {
-        "session_id": record.session_id,
-        "key": record.idempotency.key,
-        "digest": record.idempotency.digest,
-        "revision": record.revision,
-        "first_sequence": record.sequences.start,
-        "sequence_count": len(record.sequences),
-        "affected": record.affected,
-        "at": record.at,
-    }
+    names = [column.name for column in IDEMPOTENCY_COLUMNS]
+    return dict(zip(names, idempotency_values(record), strict=True))
 
 
 def to_deletion(row: Sequence[Any]) -> Deletion:

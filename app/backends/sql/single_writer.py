@@ -20,9 +20,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.backends.protocol import Scope
 from app.backends.sql.async_connections import AsyncConnections
-from app.backends.sql.dialects.dialect import Dialect, Failure
+from app.backends.sql.dialects.dialect import Failure
 from app.backends.sql.dialects.gate import WriterGate
+from app.backends.sql.dialects.sqlite import SqliteDialect
 from app.backends.sql.group import carry_out_group
+from app.backends.sql.known_sessions import KnownSessions
 from app.backends.sql.together import Outcome, Work
 from app.backends.sql.writer import GROUP_SIZE, TRIES, Job, answer, fail, next_group, work_of
 from app.model.changes import Commit
@@ -44,7 +46,11 @@ class SingleWriter:
     """Writes behind a gate that one process at a time holds; satisfies `Writer`."""
 
     def __init__(
-        self, dialect: Dialect, committing: Engine, writing: AsyncConnections, gate: WriterGate
+        self,
+        dialect: SqliteDialect,
+        committing: Engine,
+        writing: AsyncConnections,
+        gate: WriterGate,
     ) -> None:
         """`committing` is used from the writer's own thread, `writing` for long transactions."""
         self._dialect = dialect
@@ -52,6 +58,8 @@ class SingleWriter:
         self._writing = writing
         self._gate = gate
         self._connection: Connection | None = None
+        self._known = KnownSessions()
+        self._version: object = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scrollback-commit")
         self._waiting: deque[Job] = deque()
         self._turn = asyncio.Lock()
@@ -149,7 +157,13 @@ class SingleWriter:
             raise
 
     def _commit_on(self, connection: Connection, work: list[Work]) -> list[Outcome]:
-        outcomes = carry_out_group(self._dialect, connection, work)
+        # In a transaction nobody else writes: whether somebody has since the last one is all
+        # that there is to know.
+        version = self._dialect.version(connection)
+        if version != self._version:
+            self._known.clear()
+            self._version = version
+        outcomes = carry_out_group(self._dialect, connection, work, self._known)
         try:
             connection.commit()
         except DBAPIError as error:
@@ -161,10 +175,13 @@ class SingleWriter:
                 "the store failed while it was making the change durable; "
                 "retry with the same idempotency key"
             ) from error
+        self._known.settle()
         return outcomes
 
     def _let_go(self) -> None:
         """Gives the connection back, which takes back what was not committed on it."""
+        self._known.clear()
+        self._version = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

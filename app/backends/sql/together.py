@@ -7,17 +7,17 @@ many of them cost little more than one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
 from app.backends.protocol import Scope
-from app.backends.sql.commit import apply_change, require_revision
+from app.backends.sql.commit import draft_change, require_revision
 from app.backends.sql.dialects.dialect import Dialect
-from app.backends.sql.draft import SessionDraft, write_drafts
+from app.backends.sql.draft import Draft, write_drafts
 from app.backends.sql.idempotency import answer_again, remember, to_record
-from app.backends.sql.rows import to_idempotency_record, to_session
+from app.backends.sql.known_sessions import Known, KnownSessions
+from app.backends.sql.rows import owner_to_column, to_idempotency_record, to_session
 from app.model.changes import (
     AddMessages,
     ArchiveSession,
@@ -52,40 +52,43 @@ def is_drafted(commit: Commit) -> bool:
 
 
 def carry_out_together(
-    dialect: Dialect, connection: Connection, work: Sequence[Work], *, wait: bool
+    dialect: Dialect,
+    connection: Connection,
+    work: Sequence[Work],
+    *,
+    wait: bool,
+    known: KnownSessions | None = None,
 ) -> list[Outcome | None]:
     """Applies drafted commits, those of one session in this order, and answers their outcomes.
 
     None for all of a session that can't be written like this: it is not there or not in scope,
     held by somebody else (unless `wait`), or a change was refused. Nothing of those is written;
-    they must be carried out singly.
+    they must be carried out singly. `known` are sessions whose state in the transaction need not
+    be read; the states that come of it are noted there.
     """
-    sessions = _lock(dialect, connection, work, wait=wait)
-    used = _used_keys(dialect, connection, work)
-    outcomes: list[Outcome | None] = [None] * len(work)
-    for place, (commit, scope) in enumerate(work):
-        session = sessions.get(commit.session_id)
-        if session is None or not session.take(commit, scope, used):
-            sessions.pop(commit.session_id, None)
-            continue
-        session.places.append(place)
-    write_drafts([session.draft for session in sessions.values()])
-    remember(dialect, connection, [one for session in sessions.values() for one in session.fresh])
-    for session in sessions.values():
-        for place, outcome in zip(session.places, session.outcomes, strict=True):
-            outcomes[place] = outcome
-    return outcomes
+    held = hold_known(known, work) if known is not None else {}
+    _lock(dialect, connection, work, held, wait=wait)
+    drafted = draft_together(held, work, _used_keys(dialect, connection, work))
+    write_drafts(dialect, connection, drafted.drafts)
+    remember(dialect, connection, drafted.fresh)
+    if known is not None:
+        for draft in drafted.drafts:
+            known.note(Known(draft.session, draft.archived_through))
+    return drafted.outcomes
 
 
-@dataclass(slots=True)
-class _Locked:
-    """A session that is held, with what becomes of its commits."""
+class Held:
+    """A session that others can't change now, with what becomes of its commits."""
 
-    draft: SessionDraft
-    owners: set[str | None] = field(default_factory=set)
-    places: list[int] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    fresh: list[tuple[Commit, Committed]] = field(default_factory=list)
+    __slots__ = ("draft", "fresh", "outcomes", "owners", "places")
+
+    def __init__(self, draft: Draft, owners: set[str | None]) -> None:
+        """`owners` are the scopes that the session is in, by their owner."""
+        self.draft = draft
+        self.owners = owners
+        self.places: list[int] = []
+        self.outcomes: list[Outcome] = []
+        self.fresh: list[tuple[Commit, Committed]] = []
 
     def take(
         self, commit: Commit, scope: Scope, used: dict[tuple[SessionId, str], IdempotencyRecord]
@@ -108,7 +111,7 @@ class _Locked:
         draft.go_on(commit.at)
         try:
             for change in commit.changes:
-                apply_change(draft, change, scope)
+                draft_change(draft, change)
         except ScrollbackError:
             return False
         committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
@@ -119,21 +122,80 @@ class _Locked:
         return True
 
 
+class Drafted(NamedTuple):
+    """What is to be written of some commits, and what is to be answered to each then."""
+
+    drafts: list[Draft]
+    fresh: list[tuple[Commit, Committed]]
+    """Those whose attempts are to be remembered."""
+    outcomes: list[Outcome | None]
+
+
+def hold_known(known: KnownSessions, work: Sequence[Work]) -> dict[SessionId, Held]:
+    """Returns those sessions of some commits that are known."""
+    held: dict[SessionId, Held] = {}
+    for commit, _ in work:
+        session_id = commit.session_id
+        if session_id not in held and (state := known.get(session_id)) is not None:
+            owner = owner_to_column(state.session.owner_id)
+            draft = Draft(state.session, state.archived_through, commit.at)
+            held[session_id] = Held(draft, {None, owner})
+    return held
+
+
+def draft_together(
+    held: dict[SessionId, Held],
+    work: Sequence[Work],
+    used: dict[tuple[SessionId, str], IdempotencyRecord],
+) -> Drafted:
+    """Applies drafted commits to the sessions that are held; None for all of another session.
+
+    A session of which a commit is refused is held no longer.
+    """
+    outcomes: list[Outcome | None] = [None] * len(work)
+    for place, (commit, scope) in enumerate(work):
+        session = held.get(commit.session_id)
+        if session is None or not session.take(commit, scope, used):
+            held.pop(commit.session_id, None)
+            continue
+        session.places.append(place)
+    for session in held.values():
+        for place, outcome in zip(session.places, session.outcomes, strict=True):
+            outcomes[place] = outcome
+    return Drafted(
+        [session.draft for session in held.values()],
+        [one for session in held.values() for one in session.fresh],
+        outcomes,
+    )
+
+
 def _lock(
-    dialect: Dialect, connection: Connection, work: Sequence[Work], *, wait: bool
-) -> dict[SessionId, _Locked]:
-    asked = list({(commit.session_id, scope.owner): None for commit, scope in work})
-    query = dialect.lock_sessions(asked, wait=wait)
+    dialect: Dialect,
+    connection: Connection,
+    work: Sequence[Work],
+    held: dict[SessionId, Held],
+    *,
+    wait: bool,
+) -> None:
+    """Locks the sessions that are not held yet, and puts them among the others."""
+    asked = list(
+        {
+            (commit.session_id, scope.owner): None
+            for commit, scope in work
+            if commit.session_id not in held
+        }
+    )
+    if not asked:
+        return
     starts = {commit.session_id: commit.at for commit, _ in reversed(work)}
-    locked: dict[SessionId, _Locked] = {}
+    query = dialect.lock_sessions(asked, wait=wait)
     for owner, *state, archived_through in dialect.fetch(connection, query):
         session = to_session(state)
-        held = locked.get(session.id)
-        if held is None:
-            draft = SessionDraft(dialect, connection, session, archived_through, starts[session.id])
-            held = locked[session.id] = _Locked(draft)
-        held.owners.add(owner)
-    return locked
+        one = held.get(session.id)
+        if one is None:
+            draft = Draft(session, archived_through, starts[session.id])
+            one = held[session.id] = Held(draft, set())
+        one.owners.add(owner)
 
 
 def _used_keys(

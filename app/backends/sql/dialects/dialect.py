@@ -136,9 +136,13 @@ def columns(names: Iterable[Column[Any]], alias: str, wanted: frozenset[str] | N
 
 @lru_cache(maxsize=256)
 def update_sessions_by_id(names: tuple[str, ...]) -> Update:
-    """Returns the statement that sets these columns of the session `of`."""
-    assignments: dict[str, Any] = {name: bindparam(name) for name in names}
-    return update(sessions).where(sessions.c.id == bindparam("of")).values(assignments)
+    """Returns the statement that sets these columns, in this order, of the session `of`."""
+    assignments: list[tuple[Any, Any]] = [(sessions.c[name], bindparam(name)) for name in names]
+    return update(sessions).where(sessions.c.id == bindparam("of")).ordered_values(*assignments)
+
+
+def _named(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 class Dialect(ABC):
@@ -246,24 +250,24 @@ class Dialect(ABC):
         """Returns the rows of a statement that a commit reads with."""
         return connection.execute(*query)
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Adds rows, each with a value for every column."""
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds rows, each with a value for every column in the order of the table."""
         if rows:
-            connection.execute(insert(table), rows)
+            connection.execute(insert(table), _named(table.c.keys(), rows))
 
     def update_sessions(
         self,
         connection: Connection,
         names: tuple[str, ...],
-        changes: Sequence[dict[str, Any]],
+        changes: Sequence[tuple[Any, ...]],
         whole: Callable[[], Sequence[dict[str, Any]]],
     ) -> None:
         """Sets these columns of sessions that are there.
 
-        `changes` hold the columns by name and the session's id as `of`; `whole` returns the rows
-        as they are afterwards, for those who need them whole.
+        `changes` hold the columns' values and the session's id behind them; `whole` returns the
+        rows as they are afterwards, for those who need them whole.
         """
-        connection.execute(update_sessions_by_id(names), changes)
+        connection.execute(update_sessions_by_id(names), _named((*names, "of"), changes))
 
     def past(
         self, place: tuple[Any, ...], bound: tuple[Any, ...], *, forward: bool, inclusive: bool

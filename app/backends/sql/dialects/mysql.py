@@ -170,7 +170,7 @@ class MysqlDialect(ServerDialect):
         self,
         connection: Connection,
         names: tuple[str, ...],
-        changes: Sequence[dict[str, Any]],
+        changes: Sequence[tuple[Any, ...]],
         whole: Callable[[], Sequence[dict[str, Any]]],
     ) -> None:
         # An UPDATE is sent for each row, this is one for all: the rows are there, and locked.

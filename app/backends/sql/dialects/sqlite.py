@@ -117,17 +117,25 @@ class SqliteDialect(Dialect):
     def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
         return _bound(_FIND_ATTEMPTS, keys, None)
 
+    def version(self, connection: Connection) -> int:
+        """Returns a number that another connection's commits change, inside a transaction.
+
+        It begins one where there is none. See https://sqlite.org/pragma.html#pragma_data_version.
+        """
+        ((version,),) = self._writes.fetch(connection, (_DATA_VERSION, {}))
+        return int(version)
+
     def fetch(self, connection: Connection, query: Bound) -> Iterable[Sequence[Any]]:
         return self._writes.fetch(connection, query)
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         self._writes.insert(connection, table, rows)
 
     def update_sessions(
         self,
         connection: Connection,
         names: tuple[str, ...],
-        changes: Sequence[dict[str, Any]],
+        changes: Sequence[tuple[Any, ...]],
         whole: Callable[[], Sequence[dict[str, Any]]],
     ) -> None:
         self._writes.run(connection, update_sessions_by_id(names), changes)
@@ -203,6 +211,7 @@ _SESSION_OF_REQUEST = {
 }
 
 
+_DATA_VERSION = text("PRAGMA data_version")
 _LOCK_SESSIONS = text(
     f"""
     SELECT r.value ->> 1, {columns(SESSION_COLUMNS, "s")}, s.archived_through

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -116,48 +118,46 @@ class SqliteSearchIndex(SearchIndex):
         self._writes = SqliteWrites()
 
     def add(self, connection: Connection, texts: Sequence[IndexedText]) -> None:
-        rows: list[dict[str, Any]] = [
-            {
-                "start": _start(one.at),
-                "session_id": one.session_id,
-                "sequence": one.sequence,
-                "tokens": tokens_of(one.normal),
-            }
-            for one in texts
-            if one.normal
-        ]
-        if not rows:
-            return
-        self._number(connection, rows)
         # FTS5 writes out what it has in hand each time that a number is lower than the last one.
-        rows.sort(key=lambda row: row["id"])
-        self._writes.run(connection, _INSERT_ENTRIES, rows)
-        self._writes.run(connection, _INSERT_TOKENS, rows)
+        indexed = sorted([(_start(one.at), one) for one in texts if one.normal], key=itemgetter(0))
+        if not indexed:
+            return
+        ids = self._numbers(connection, [start for start, _ in indexed])
+        numbered = sorted(zip(ids, indexed, strict=True), key=itemgetter(0))
+        entries = [(number, one.session_id, one.sequence) for number, (_, one) in numbered]
+        tokens = [(number, tokens_of(one.normal)) for number, (_, one) in numbered]
+        self._writes.run(connection, _INSERT_ENTRIES, entries)
+        self._writes.run(connection, _INSERT_TOKENS, tokens)
 
-    def _number(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        """Gives each row an `id` that is free, the first ones from its `start`."""
-        alike: dict[int, list[dict[str, Any]]] = {}
-        for row in rows:
-            alike.setdefault(row["start"], []).append(row)
-        sizes = {start: _MICROSECOND + 2 * len(same) for start, same in alike.items()}
+    def _numbers(self, connection: Connection, starts: list[int]) -> list[int]:
+        """Returns a free number for each text, given in order the first of each one's moment."""
+        sizes = {start: _MICROSECOND + 2 * count for start, count in Counter(starts).items()}
         taken = self._taken(connection, sizes)
+        if not taken and len(sizes) == len(starts):
+            # What is said now is newer than all that is there, one at a moment.
+            return starts
         given: set[int] = set()
         highest = -1
-        for start in sorted(alike):
-            same, last = alike[start], taken.get(start)
+        numbers: list[int] = []
+        for start, same in groupby(starts):
+            count, last = len(list(same)), taken.get(start)
             first = max(start if last is None else last + 1, highest + 1)
-            numbers: Iterable[int] = range(first, first + len(same))
-            if first + len(same) > start + sizes[start]:
-                numbers = (one for one in _free_from(connection, start) if one not in given)
-            for row, number in zip(same, numbers, strict=False):
-                row["id"] = number
-                given.add(number)
-                highest = max(highest, number)
-        if len(given) < len(rows):
+            free: Iterable[int] = range(first, first + count)
+            if first + count > start + sizes[start]:
+                free = (one for one in _free_from(connection, start) if one not in given)
+            found = list(islice(free, count))
+            given.update(found)
+            numbers += found
+            highest = max([highest, *found])
+        if len(numbers) < len(starts):
             raise InvalidInput("the store has too many messages of this second")
+        return numbers
 
     def _taken(self, connection: Connection, sizes: dict[int, int]) -> dict[int, int | None]:
-        """Returns the highest number that is taken in each span, by the span's start."""
+        """Returns the highest number that is taken in each span, by the span's start.
+
+        Empty where nothing is from the first span on.
+        """
         spans = orjson.dumps(list(sizes.items())).decode()
         bounds = {"spans": spans, "lowest": min(sizes)}
         return dict(map(tuple, self._writes.fetch(connection, (_TAKEN, bounds))))

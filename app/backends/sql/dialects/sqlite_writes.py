@@ -8,7 +8,7 @@ way.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -43,32 +43,31 @@ class SqliteWrites:
         except sqlite3.Error as error:
             raise database_error(text, error) from error
 
-    def insert(
-        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
-    ) -> None:
-        """Adds rows to a table, each with a value for every column. Raises `DBAPIError`."""
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds rows to a table, in the order of its columns. Raises `DBAPIError`."""
         self.run(connection, _insert(table), rows)
 
     def run(
         self,
         connection: Connection,
         statement: Insert | Update | TextClause,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[tuple[Any, ...]],
     ) -> None:
-        """Runs a statement once for each of the rows of parameters. Raises `DBAPIError`."""
+        """Runs a statement once for each row of parameters, in the order of the statement.
+
+        Raises `DBAPIError`.
+        """
         if not rows:
             return
         driver = self._begun(connection)
+        text = self._statements.get(statement).text
         if driver is None:
-            connection.execute(statement, rows)
+            connection.exec_driver_sql(text, list(rows))
             return
-        prepared = self._statements.get(statement)
-        text = prepared.text
         if connection.engine.dispatch.before_cursor_execute:
-            announce(connection.engine, text, prepared.values(rows[0]))
+            announce(connection.engine, text, rows[0])
         try:
-            # By position: by name the driver would make the names anew for every row.
-            driver.executemany(text, map(prepared.values, rows))
+            driver.executemany(text, rows)
         except sqlite3.Error as error:
             raise database_error(text, error) from error
 
