@@ -44,6 +44,8 @@ class Feed:
 
     def __init__(self, log: Log, session_id: SessionId, scope: Scope, page_size: int) -> None:
         self.session_id = session_id
+        # Asked for once: to find out which loop is running takes a call of the system each time.
+        self._event_loop = asyncio.get_running_loop()
         self._log = log
         self._scope = scope
         self._page_size = page_size
@@ -81,7 +83,7 @@ class Feed:
         and find the events in the tail.
         """
         while self._known <= revision:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiter: asyncio.Future[None] = self._event_loop.create_future()
             self._waiting[waiter] = revision
             try:
                 await waiter
@@ -99,10 +101,14 @@ class Feed:
             return Position(found.top.epoch, Revision(found.top.revision - 1))
         return found.top
 
+    def kept(self, after: Position) -> FeedSlice | None:
+        """Returns the events after a position where they were read before."""
+        return self._tail_slices.get(after) or self._slice_tail(after)
+
     async def read(self, after: Position) -> FeedSlice:
         """Returns the events after a position, at most a page. Raises NotFound, or what failed."""
         while True:
-            kept = self._tail_slices.get(after) or self._slice_tail(after)
+            kept = self.kept(after)
             if kept is not None:
                 return kept
             under_way = self._reads.get(after)

@@ -29,7 +29,7 @@ async def follow(
             after = await feed.find_end()
         caught_up = False
         while True:
-            found = await feed.read(after)
+            found = feed.kept(after) or await feed.read(after)
             if found.gap or _jumps(found, after):
                 after = found.top
                 yield Gap(session_id, after)
