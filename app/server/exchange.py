@@ -12,7 +12,13 @@ import orjson
 from aiohttp import web
 
 from app.server.negotiation import MediaType, negotiate
-from app.server.whole_response import HeaderFields, WholeAnswer, whole_head, whole_response
+from app.server.whole_response import (
+    HeaderFields,
+    WholeAnswer,
+    common_head,
+    whole_head,
+    whole_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,18 +80,16 @@ class Exchange:
         media_type: MediaType = MediaType.JSON,
     ) -> web.StreamResponse:
         """Returns JSON in UTF-8 as the answer."""
-        return whole_response(request, body, status, *self._json_headers(media_type))
+        alike = _json_headers(media_type, self.cors)
+        return whole_response(request, body, status, alike, (("X-Request-Id", self.request_id),))
 
-    def answer_json(self, body: bytes, status: int, media_type: MediaType) -> WholeAnswer:
-        """Returns JSON in UTF-8 as the answer on a connection of HTTP/1.1 that stays open."""
-        head = whole_head(len(body), status, *self._json_headers(media_type))
+    def answer_json(self, body: bytes, status: int, common: str) -> WholeAnswer:
+        """Returns JSON as the answer on a connection of HTTP/1.1 that stays open.
+
+        `common` is what `json_head` gives for the status.
+        """
+        head = whole_head(common, (("X-Request-Id", self.request_id),), len(body))
         return WholeAnswer(status, head, body)
-
-    def _json_headers(self, media_type: MediaType) -> tuple[HeaderFields, HeaderFields]:
-        alike = _JSON_HEADERS[media_type]
-        if self.cors:
-            alike = (*alike, *self.cors)
-        return alike, (("X-Request-Id", self.request_id),)
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Returns a refusal, in the JSON type that the client likes best."""
@@ -108,6 +112,16 @@ _JSON_HEADERS: dict[MediaType, HeaderFields] = {
     media_type: (*_BASE_HEADERS, ("Content-Type", content_type))
     for media_type, content_type in _CONTENT_TYPES.items()
 }
+
+
+def json_head(status: int, media_type: MediaType, cors: HeaderFields) -> str:
+    """Returns how the head of an answer in JSON begins, whatever is in it."""
+    return common_head(status, _json_headers(media_type, cors))
+
+
+def _json_headers(media_type: MediaType, cors: HeaderFields) -> HeaderFields:
+    alike = _JSON_HEADERS[media_type]
+    return (*alike, *cors) if cors else alike
 
 
 def open_exchange(request: web.Request) -> Exchange:

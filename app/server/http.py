@@ -18,7 +18,7 @@ from app.execution.document import Prepared
 from app.execution.operation import OperationKind, Request, Response
 from app.server.authentication import AuthenticationFailed
 from app.server.event_stream import send_response, stream_subscription
-from app.server.exchange import EXCHANGE, Exchange, accept_header
+from app.server.exchange import EXCHANGE, Exchange, accept_header, json_head
 from app.server.graphiql_page import GraphiqlPage
 from app.server.known_heads import KnownHead
 from app.server.lifecycle import Lifecycle
@@ -101,7 +101,10 @@ class GraphQLEndpoint:
         if not isinstance(response, Response):
             raise TypeError("an event stream was begun that the client does not accept")
         status, encoded = _as_json(response, known.media_type)
-        return exchange.answer_json(encoded, status, known.media_type)
+        common = (
+            known.head_of_200 if status == 200 else json_head(status, known.media_type, known.cors)
+        )
+        return exchange.answer_json(encoded, status, common)
 
     async def _admit(self, request: web.Request) -> Authenticated[Any]:
         """Returns who calls. Raises Refusal while the server stops, or for wrong credentials."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11
 
+from app.server.exchange import json_head
 from app.server.negotiation import Acceptable, MediaType, negotiate
 from app.server.refusal import Refusal
 from app.server.request_parsing import check_content_type
@@ -39,6 +40,7 @@ class KnownHead:
     cors: the headers that let the page which asks read the answer.
     acceptable: what the client accepts, no event stream among it.
     media_type: the answer's.
+    head_of_200: how the head of an answer with that status begins.
     """
 
     message: RawRequestMessage
@@ -46,6 +48,7 @@ class KnownHead:
     cors: HeaderFields
     acceptable: Acceptable
     media_type: MediaType
+    head_of_200: str
 
 
 class KnownHeads:
@@ -94,4 +97,5 @@ class KnownHeads:
         except Refusal:
             # Refused by whoever answers the request.
             return None
-        return KnownHead(message, length, cors, acceptable, acceptable.json)
+        head_of_200 = json_head(200, acceptable.json, cors)
+        return KnownHead(message, length, cors, acceptable, acceptable.json, head_of_200)

@@ -31,7 +31,7 @@ def whole_response(
     """
     if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
         return web.Response(body=body, status=status, headers=(*alike, *own))
-    return _WholeResponse(whole_head(len(body), status, alike, own) + body, status)
+    return _WholeResponse(whole_head(common_head(status, alike), own, len(body)) + body, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +43,24 @@ class WholeAnswer:
     body: bytes
 
 
-def whole_head(length: int, status: int, alike: HeaderFields, own: HeaderFields) -> bytes:
-    """Returns the head of the response with a body of so many bytes on such a connection.
-
-    The headers are those of `whole_response`; so is the error.
-    """
-    head = _common_head(status, alike)
-    for name, value in own:
-        head += f"{name}: {value}\r\n"
-    head += f"Content-Length: {length}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-    # Header values are decoded like this by aiohttp, and may come back in an answer.
-    return head.encode("utf-8", "surrogateescape")
-
-
 @lru_cache(maxsize=256)
-def _common_head(status: int, alike: HeaderFields) -> str:
+def common_head(status: int, alike: HeaderFields) -> str:
+    """Returns the beginning of a head. Raises ValueError for a control character in a header."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
     lines += [f"{name}: {value}" for name, value in alike]
     if any(_CONTROL_CHARACTERS.search(line) for line in lines):
         raise ValueError("a header has a control character")
     return "".join([f"{line}\r\n" for line in lines])
+
+
+def whole_head(common: str, own: HeaderFields, length: int) -> bytes:
+    """Returns a head with headers of its own, of a response with a body of so many bytes."""
+    head = common
+    for name, value in own:
+        head += f"{name}: {value}\r\n"
+    head += f"Content-Length: {length}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    # Header values are decoded like this by aiohttp, and may come back in an answer.
+    return head.encode("utf-8", "surrogateescape")
 
 
 class _WholeResponse(web.StreamResponse):
