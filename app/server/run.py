@@ -86,9 +86,11 @@ async def listening(application: web.Application, host: str, port: int) -> Async
         loop = asyncio.get_running_loop()
         connect = partial(Connection, server, application[SHORT_WAY], loop=loop, **options)
         listener = await loop.create_server(connect, host, port, backlog=_BACKLOG)
-        yield reachable_url(host, listener.sockets[0].getsockname()[1])
-        application[LIFECYCLE].begin_drain()
-        listener.close()
+        try:
+            yield reachable_url(host, listener.sockets[0].getsockname()[1])
+            application[LIFECYCLE].begin_drain()
+        finally:
+            listener.close()
         # Before the runner's own cleanup, which stops reading from sockets and so would never
         # see a client's close frame.
         await _drain(application)

@@ -187,6 +187,14 @@ async def test_no_connection_is_accepted_after_the_stop(http: ClientSession, wor
             await http.post(server.url, json={"query": "{ hello }"})
 
 
+async def test_no_connection_is_accepted_after_a_failure(http: ClientSession, world: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with listening(world.build(), "127.0.0.1", 0) as url:
+            raise ZeroDivisionError
+    with pytest.raises(ClientConnectionError):
+        await http.get(url + "/healthz")
+
+
 async def test_an_address_in_use_is_an_error_that_says_so(world: World) -> None:
     async with world.serve() as url:
         port = int(url.removeprefix("http://127.0.0.1:").removesuffix("/graphql"))
