@@ -10,8 +10,9 @@ from enum import Enum
 
 from sqlalchemy import URL
 
-# A transaction may also begin as READ COMMITTED.
-_COMMIT = re.compile(rb"COMMIT(?!TED)")
+# A transaction may also begin as READ COMMITTED, and an append in PostgreSQL is a statement that
+# commits by itself: its name stands where its parameters are bound.
+_COMMIT = re.compile(rb"COMMIT(?!TED)|B.{4}\0scrollback_append", re.DOTALL)
 
 
 class Cut(Enum):

@@ -12,7 +12,7 @@ from app.backends.sql.backend import SqlBackend
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS
 from app.backends.sql.dialects.server import ServerDialect, show
 from app.backends.sql.dialects.server_options import options_of
-from app.backends.sql.pooled_writer import PooledWriter
+from app.backends.sql.pooled_writer import SHARED, PooledWriter
 from app.backends.sql.tables import metadata
 from app.model.errors import StoreUnusable
 
@@ -56,7 +56,12 @@ async def open_server(
         dialect,
         reader,
         dialect.create_reads(reader, url),
-        PooledWriter(dialect, writer, connections=options_of(url).pool),
+        PooledWriter(
+            dialect,
+            writer,
+            connections=options_of(url).pool,
+            appends=dialect.create_appends(writer, url, size=SHARED),
+        ),
         engines=(reader.sync_engine, writer.sync_engine),
     )
     return backend, Migrated(before, migrations.HEAD)

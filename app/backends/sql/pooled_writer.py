@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.backends.protocol import Scope
+from app.backends.sql.appends import Appends, Interrupted, NothingDone, is_append
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect, Failure, explain
 from app.backends.sql.group import carry_out_group
 from app.backends.sql.idempotency import used_keys
@@ -35,35 +36,34 @@ _AGAIN = (Failure.BUSY, Failure.CONTRADICTED, Failure.DISCONNECTED)
 _OF_ONE = (Failure.CONTRADICTED, Failure.INVALID, Failure.OTHER)
 """Failures that one commit may have brought on the others of its transaction."""
 
-_SHARED = 2
+SHARED = 2
 """How many shared transactions run at once: one is prepared while another reaches the disk. With
 more, each would have fewer commits."""
 
 log = logging.getLogger(__name__)
 
 
-class _NothingDone(Exception):
-    """A transaction failed, and it is certain that nothing of it is in the store."""
-
-    def __init__(self, failure: Failure, cause: Exception | None = None) -> None:
-        super().__init__(failure)
-        self.failure = failure
-        self.cause = cause
-
-
 class PooledWriter:
     """Writes over the connections of a pool; satisfies `Writer`."""
 
-    def __init__(self, dialect: Dialect, engine: AsyncEngine, *, connections: int) -> None:
-        """`connections` is how many the engine has at most."""
+    def __init__(
+        self,
+        dialect: Dialect,
+        engine: AsyncEngine,
+        *,
+        connections: int,
+        appends: Appends | None = None,
+    ) -> None:
+        """`connections` is how many the engine has at most; `appends` is for what is one."""
         self._dialect = dialect
+        self._appends = appends
         self._engine = engine
         self._lanes = Lanes()
         self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._shared = 0
         self._alone = 0
-        self._most_alone = max(connections - _SHARED, 1)
+        self._most_alone = max(connections - SHARED, 1)
         self._closed = False
 
     async def commit(self, commits: Sequence[Commit], scope: Scope) -> list[Outcome]:
@@ -106,12 +106,14 @@ class PooledWriter:
         self._start()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        if self._appends is not None:
+            await self._appends.close()
         await self._engine.dispose()
 
     def _start(self) -> None:
         """Starts the transactions that there are jobs for and that may run now."""
         self._starting = False
-        while self._shared < _SHARED and (group := self._lanes.next_shared()):
+        while self._shared < SHARED and (group := self._lanes.next_shared()):
             self._shared += 1
             self._run(group)
         while self._alone < self._most_alone and (group := self._lanes.next_alone()):
@@ -155,8 +157,10 @@ class PooledWriter:
     async def _write(self, work: list[Work], *, shared: bool) -> Sequence[Outcome | None]:
         for attempt in range(1, TRIES + 1):
             try:
+                if shared and self._appends is not None and _are_appends(work):
+                    return await self._append(self._appends, work)
                 return await self._transact(work, shared=shared)
-            except _NothingDone as error:
+            except NothingDone as error:
                 if shared and error.failure in _OF_ONE:
                     return [None] * len(work)
                 if error.failure not in _AGAIN or attempt == TRIES:
@@ -180,10 +184,19 @@ class PooledWriter:
                 return outcomes
             failure = self._dialect.failure(error)
             if outcomes is None or failure is Failure.BUSY:
-                raise _NothingDone(failure, error) from error
+                raise NothingDone(failure, error) from error
             log.warning("commit_interrupted", extra={"failure": failure.name, "commits": len(work)})
             return await self._resolve(work, outcomes)
         return outcomes
+
+    async def _append(self, appends: Appends, work: Sequence[Work]) -> Sequence[Outcome | None]:
+        try:
+            return await appends.carry_out(work)
+        except Interrupted as error:
+            log.warning(
+                "commit_interrupted", extra={"failure": error.failure.name, "commits": len(work)}
+            )
+            return await self._resolve(work, error.outcomes)
 
     def _carry_out_shared(
         self, connection: Connection, work: list[Work]
@@ -199,12 +212,12 @@ class PooledWriter:
         return carry_out_group(self._dialect, connection, work)
 
     async def _resolve(
-        self, work: list[Work], outcomes: Sequence[Outcome | None]
+        self, work: Sequence[Work], outcomes: Sequence[Outcome | None]
     ) -> Sequence[Outcome | None]:
         """Finds out what became of a transaction whose COMMIT was not answered.
 
         A transaction happens whole or not at all, so one of its idempotency keys tells for all of
-        it. Raises `_NothingDone`, or `UnknownOutcome` where there is no telling.
+        it. Raises `NothingDone`, or `UnknownOutcome` where there is no telling.
         """
         changed = [
             commit
@@ -229,9 +242,13 @@ class PooledWriter:
             if happened:
                 return outcomes
             if happened is False or all(commit.idempotency is not None for commit in changed):
-                raise _NothingDone(Failure.DISCONNECTED)
+                raise NothingDone(Failure.DISCONNECTED)
             break
         raise _unknown()
+
+
+def _are_appends(work: Sequence[Work]) -> bool:
+    return all(is_append(commit) for commit, _ in work)
 
 
 def _has_happened(connection: Connection, commit: Commit) -> bool | None:

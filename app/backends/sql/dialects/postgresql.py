@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
+from app.backends.sql.appends import Appends
 from app.backends.sql.dialects.dialect import (
     NO_BOUND,
     Bound,
@@ -40,6 +41,7 @@ from app.backends.sql.dialects.dialect import (
     columns,
 )
 from app.backends.sql.dialects.packed_messages import packed_items, within
+from app.backends.sql.dialects.postgresql_appends import PostgresqlAppends
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
@@ -119,6 +121,16 @@ class PostgresqlDialect(ServerDialect):
             self.driver_url(url),
             self.driver_arguments(url),
             size=pool.size() if isinstance(pool, QueuePool) else 1,
+            wait_seconds=options_of(url).pool_timeout,
+        )
+
+    def create_appends(self, engine: AsyncEngine, url: URL, *, size: int) -> Appends:
+        return PostgresqlAppends(
+            self,
+            engine.sync_engine,
+            self.driver_url(url),
+            self.driver_arguments(url),
+            size=size,
             wait_seconds=options_of(url).pool_timeout,
         )
 

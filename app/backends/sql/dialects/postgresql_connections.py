@@ -11,16 +11,36 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Any
 
 import asyncpg
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.model.errors import StoreUnavailable
+
+_OURS = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback")
+"""What SQLAlchemy keeps for itself of the arguments of a connection."""
+
+_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+"""Planning takes longer than what is planned for, and left to itself the server plans anew
+wherever a plan for some values looks a little cheaper."""
 
 _CLOSING_SECONDS = 5.0
 
 _IDLE_SECONDS = 240.0
 """Firewalls forget a connection that says nothing for longer, and tell nobody."""
+
+
+def connection_arguments(engine: Engine, url: URL, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns what asyncpg takes to connect as an engine does; each statement is planned once.
+
+    `url` and `given` are the engine's.
+    """
+    _, own = engine.dialect.create_connect_args(url)
+    arguments = {name: value for name, value in own.items() if name not in _OURS} | given
+    settings = {**given.get("server_settings", {}), **_SETTINGS}
+    return {**arguments, "server_settings": settings}
 
 
 class Connections:

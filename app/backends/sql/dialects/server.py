@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.backends.sql.appends import Appends
 from app.backends.sql.dialects.dialect import Dialect, Failure
 from app.backends.sql.dialects.server_options import ServerOptions, options_of
 from app.backends.sql.reads import EngineReads, Reads
@@ -70,6 +71,13 @@ class ServerDialect(Dialect):
     def create_reads(self, engine: AsyncEngine, url: URL) -> Reads:
         """Returns what runs the reading statements, as many at a time as the reader's pool."""
         return EngineReads(engine)
+
+    def create_appends(self, engine: AsyncEngine, url: URL, *, size: int) -> Appends | None:
+        """Returns what appends in one statement, at most `size` at a time, where there is that.
+
+        `engine` is the writer's.
+        """
+        return None
 
     def create_writer(self, url: URL) -> AsyncEngine:
         """Returns an engine whose statements see what was committed while they waited for a lock.

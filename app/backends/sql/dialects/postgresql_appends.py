@@ -1,0 +1,226 @@
+"""Adding messages in PostgreSQL: one statement for the commits of many sessions.
+
+A session's state is known from the last commit that this process made of it, and the statement
+itself sees to it that nobody has changed the row since: what it finds changed or held by another
+is left alone. So there is one round trip, the one that commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import asyncpg
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.backends.sql.appends import Interrupted, NothingDone
+from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect, Failure, columns
+from app.backends.sql.dialects.postgresql_append_statement import (
+    CONTENT,
+    Shape,
+    append_statement,
+)
+from app.backends.sql.dialects.postgresql_connections import Connections, connection_arguments
+from app.backends.sql.draft import ADDED_COLUMNS, Draft, added_values
+from app.backends.sql.idempotency import to_record
+from app.backends.sql.known_sessions import Known, KnownSessions
+from app.backends.sql.reads import announce
+from app.backends.sql.rows import (
+    SESSION_COLUMNS,
+    idempotency_values,
+    owner_to_column,
+    to_session,
+)
+from app.backends.sql.search_tokens import tokens_of
+from app.backends.sql.tables import agents, users
+from app.backends.sql.together import Outcome, Work, draft_together, hold_known
+from app.model.identifiers import SessionId
+
+_ERRORS = (
+    *DATABASE_ERRORS,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+_READ_SESSIONS = f"""
+    SELECT {columns(SESSION_COLUMNS, "s")}, s.archived_through, s.xmin::text
+    FROM sessions s WHERE s.id = ANY($1::text[])
+    """  # noqa: S608 - nothing in it comes from a client
+
+
+class PostgresqlAppends:
+    """The appends of one store; satisfies `Appends`. Used from one event loop."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        engine: Engine,
+        url: URL,
+        arguments: dict[str, Any],
+        *,
+        size: int,
+        wait_seconds: float,
+    ) -> None:
+        """`url` and `arguments` are those of the engine, whose listeners learn of statements.
+
+        At most `size` connections; one may wait `wait_seconds` for one to become free.
+        """
+        self._dialect = dialect
+        self._engine = engine
+        self._arguments = connection_arguments(engine, url, arguments)
+        self._connections = Connections(self._connect, size, wait_seconds)
+        self._prepared: WeakKeyDictionary[asyncpg.Connection, dict[Shape, Any]]
+        self._prepared = WeakKeyDictionary()
+        self._known = KnownSessions()
+
+    async def carry_out(self, work: Sequence[Work]) -> Sequence[Outcome | None]:
+        try:
+            connection = await self._connections.take()
+        except (*_ERRORS, PoolTimeout) as error:
+            raise NothingDone(self._dialect.failure(error), error) from error
+        try:
+            outcomes = await self._carry_out_on(connection, work)
+        except NothingDone as error:
+            self._take_back(connection, error.failure)
+            raise
+        except BaseException:
+            # What was being written may be written now, so it is not known any more.
+            for commit, _ in work:
+                self._known.forget(commit.session_id)
+            self._known.settle()
+            self._take_back(connection, Failure.DISCONNECTED)
+            raise
+        self._connections.give(connection)
+        return outcomes
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(**self._arguments)
+
+    def _take_back(self, connection: asyncpg.Connection, failure: Failure) -> None:
+        if failure is Failure.DISCONNECTED:
+            self._connections.discard(connection)
+            self._connections.forget_idle()
+        else:
+            self._connections.give(connection)
+
+    async def _carry_out_on(
+        self, connection: asyncpg.Connection, work: Sequence[Work]
+    ) -> Sequence[Outcome | None]:
+        try:
+            await self._get_to_know(connection, {commit.session_id for commit, _ in work})
+        except _ERRORS as error:
+            raise NothingDone(self._dialect.failure(error), error) from error
+        drafted = draft_together(hold_known(self._known, work), work, {})
+        # What only refuses or repeats has nothing to be checked with.
+        drafts = {draft.session.id: draft for draft in drafted.drafts if draft.messages}
+        keys = [
+            idempotency_values(to_record(commit, commit.idempotency, committed))
+            for commit, committed in drafted.fresh
+            if commit.idempotency is not None and commit.session_id in drafts
+        ]
+        befores = [self._known.get(session_id) for session_id in drafts]
+        known = [before for before in befores if before is not None]
+        written: dict[SessionId, str] = {}
+        if drafts:
+            rows = list(drafts.values())
+            written = await self._write(connection, known, rows, keys, drafted.outcomes)
+        for session_id, draft in drafts.items():
+            version = written.get(session_id)
+            if version is None:
+                self._known.forget(session_id)
+            else:
+                self._known.note(Known(draft.session, draft.archived_through, version))
+        self._known.settle()
+        return [
+            outcome if commit.session_id in written else None
+            for outcome, (commit, _) in zip(drafted.outcomes, work, strict=True)
+        ]
+
+    async def _get_to_know(
+        self, connection: asyncpg.Connection, session_ids: set[SessionId]
+    ) -> None:
+        """Reads the sessions that are not known yet."""
+        unknown = [one for one in session_ids if self._known.get(one) is None]
+        if not unknown:
+            return
+        announce(self._engine, _READ_SESSIONS, (unknown,))
+        for *state, archived_through, version in await connection.fetch(_READ_SESSIONS, unknown):
+            self._known.note(Known(to_session(state), archived_through, version))
+
+    async def _write(
+        self,
+        connection: asyncpg.Connection,
+        known: Sequence[Known],
+        drafts: Sequence[Draft],
+        keys: Sequence[tuple[Any, ...]],
+        outcomes: Sequence[Outcome | None],
+    ) -> dict[SessionId, str]:
+        """Writes what the sessions that are as they were known get; returns their versions."""
+        named = [
+            [(draft.session.id, one) for draft in drafts for one in draft.named.get(table, ())]
+            for table in (users, agents)
+        ]
+        shape = Shape(bool(keys), any(named))
+        values = [*_session_arrays(known, drafts), *_message_arrays(drafts)]
+        if shape.keys:
+            values += _arrays(keys, len(keys[0]))
+        if shape.names:
+            values += [array for rows in named for array in _arrays(rows, 2)]
+        announce(self._engine, append_statement(shape), values)
+        try:
+            prepared = await self._prepare(connection, shape)
+        except _ERRORS as error:
+            raise NothingDone(self._dialect.failure(error), error) from error
+        try:
+            return dict(map(tuple, await prepared.fetch(*values)))
+        except _ERRORS as error:
+            failure = self._dialect.failure(error)
+            if failure is Failure.DISCONNECTED:
+                raise Interrupted(failure, outcomes) from error
+            raise NothingDone(failure, error) from error
+
+    async def _prepare(self, connection: asyncpg.Connection, shape: Shape) -> Any:
+        prepared = self._prepared.setdefault(connection, {})
+        if shape not in prepared:
+            name = f"scrollback_append_{shape.keys:d}{shape.names:d}"
+            prepared[shape] = await connection.prepare(append_statement(shape), name=name)
+        return prepared[shape]
+
+
+def _session_arrays(known: Sequence[Known], drafts: Sequence[Draft]) -> list[Sequence[Any]]:
+    rows = [
+        (
+            before.session.id,
+            owner_to_column(before.session.owner_id),
+            before.session.revision,
+            before.version,
+            *added_values(draft.session),
+        )
+        for before, draft in zip(known, drafts, strict=True)
+    ]
+    return _arrays(rows, 4 + len(ADDED_COLUMNS))
+
+
+def _message_arrays(drafts: Sequence[Draft]) -> list[Sequence[Any]]:
+    """Returns the contents of the messages, and of each its event's revision and its tokens."""
+    rows = [
+        (
+            *message[: len(CONTENT)],
+            event[1],
+            event[3],
+            " ".join(set(tokens_of(text.normal).split(" "))) if text.normal else None,
+        )
+        for draft in drafts
+        for message, event, text in zip(draft.messages, draft.events, draft.texts, strict=True)
+    ]
+    return _arrays(rows, len(CONTENT) + 3)
+
+
+def _arrays(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
