@@ -118,10 +118,16 @@ class Batch:
             self.closed = True
             for future in self.futures.values():
                 future.cancel()
-        # Futures and batch hold each other until here.
+        # Futures and batch hold each other until here, and so do loader and batch: what was loaded
+        # would stay until the garbage is collected.
         self.futures = {}
+        self._load = _load_nothing
         for callback in callbacks:
             callback(self)
+
+
+async def _load_nothing(_: Batch) -> None:
+    """What a batch does that has ended."""
 
 
 class BatchLoader(Generic[K, V]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Mapping
 
 import pytest
@@ -147,6 +149,34 @@ async def test_a_key_that_was_given_up_can_be_asked_for_again(
     again = shelf.loader.load(2)
     shelf.gate.set()
     assert await asyncio.wait_for(again, 5) == "book 2"
+
+
+@pytest.mark.parametrize("here", [False, True])
+async def test_what_was_loaded_is_freed_with_its_loader_and_not_by_a_collection(
+    here: bool,
+) -> None:
+    class Book:
+        pass
+
+    async def load(keys: list[int]) -> Mapping[int, Book | Exception]:
+        return {key: Book() for key in keys}
+
+    loader = BatchLoader(load)
+    future = loader.load(1)
+    if here:
+        assert isinstance(future, BatchFuture)
+        assert future.batch.claim()
+        await future.batch.load_here()
+    book = await future
+    assert book is not None
+    known = weakref.ref(book)
+    await turns(2)
+    gc.disable()
+    try:
+        del loader, future, book
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 async def turns(count: int) -> None:
