@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, func, select
 
 from app.backends.sql.rows import SESSION_COLUMNS
@@ -29,7 +29,7 @@ PagedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 
 
 class _Items(Struct, Generic[M], array_like=True, gc=False):
-    """The messages of a page, and how many there have to be."""
+    """The messages of a page without their session's id, and how many there have to be."""
 
     count: int
     items: list[M]
@@ -64,7 +64,10 @@ class PackedPage:
         if self._page is None:
             items = _items_of(self._items)
             if items is not None:
-                window = request.window
+                window, session_id = request.window, request.session_id
+                for message in items:
+                    # One text for all of them, whose hash is then known for all of them.
+                    force_setattr(message, "session_id", session_id)
                 self._page = cut_page(
                     items,
                     window.limit,

@@ -16,28 +16,30 @@ _PLAIN = frozenset({"role", "status", "created_at"})
 
 def packed_items(
     alias: str,
-    session: str,
     wanted: frozenset[str] | None,
     quote: Callable[[str], str],
     aggregate: str,
+    *,
+    integer: str = "%s",
 ) -> str:
     """Returns the expression of the text that a `PackedPage` is decoded from.
 
     It has how many messages there are and then them all: counted because a text that grows too
     long may come to nothing without an error. `aggregate` is the function that joins texts.
     """
-    items = f"{aggregate}({message_as_json(alias, session, wanted, quote)}, ',')"
+    items = f"{aggregate}({message_as_json(alias, wanted, quote, integer)}, ',')"
     return f"'[' || count(*) || ',[' || coalesce({items}, '') || ']]'"
 
 
 def message_as_json(
-    alias: str, session: str, wanted: frozenset[str] | None, quote: Callable[[str], str]
+    alias: str, wanted: frozenset[str] | None, quote: Callable[[str], str], integer: str
 ) -> str:
     """Returns the expression of a message as the JSON array that `Message` is decoded from.
 
-    `session` is the expression of the session's id in JSON, and `quote` returns the expression of
-    any text, or null, in JSON. What is not `wanted` (None: all is) is a constant and is not read.
-    Stored JSON goes in as it is. One call of `format`: SQLite would make a new text for each `||`.
+    Its session is left empty: it is the same for all of a page, and known. What is not `wanted`
+    (None: all is) is a constant and is not read. `quote` returns the expression of any text, or
+    null, in JSON, `integer` is how `format` writes a number, and stored JSON goes in as it is. One
+    call of `format`: SQLite would make a new text for each `||`.
     """
     template: list[str] = []
     values: list[str] = []
@@ -45,14 +47,15 @@ def message_as_json(
         name = column.name
         if name in _SENDER[1:]:
             continue
-        if name != "session_id" and wanted is not None and name not in wanted:
+        if name == "session_id":
+            template.append('""')
+            continue
+        if wanted is not None and name not in wanted:
             template.append(_constant(name))
             continue
-        template.append('"%s"' if name in _PLAIN else "%s")
+        template.append('"%s"' if name in _PLAIN else integer if name == "sequence" else "%s")
         value = f"{alias}.{name}"
-        if name == "session_id":
-            value = session
-        elif name == "sender_name":
+        if name == "sender_name":
             value = _sender(alias, quote)
         elif name == "usage":
             value = f"coalesce({value}, 'null')"

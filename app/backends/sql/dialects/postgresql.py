@@ -344,7 +344,7 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
         {_pages(scoped)}
         SELECT r.number - 1, r.has_before, r.has_behind, (
             SELECT convert_to(
-                {packed_items("m", "r.session", wanted, _quoted, "string_agg")}, 'UTF8')
+                {packed_items("m", wanted, _quoted, "string_agg")}, 'UTF8')
             FROM ({_items(take, limit)}) m
         )
         FROM page r
@@ -359,13 +359,13 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
     return _statement(
         f"""
         WITH page AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id, to_json(s.id)::text AS session, s.archived_through
+            SELECT r.number, s.id AS session_id, s.archived_through
             FROM unnest(:c0) WITH ORDINALITY AS r(session_id, number)
             JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
         )
         SELECT r.number - 1, 0, 0, (
             SELECT convert_to(
-                {packed_items("m", "r.session", wanted, _quoted, "string_agg")}, 'UTF8')
+                {packed_items("m", wanted, _quoted, "string_agg")}, 'UTF8')
             FROM (
                 SELECT * FROM messages i WHERE i.session_id = r.session_id
                 AND {within(scope, "i.sequence", "r.archived_through")}
@@ -396,7 +396,7 @@ def _pages(scoped: bool) -> str:
     """Returns the table expression `page`: of each request its session and range."""
     return f"""
         WITH request AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id, to_json(s.id)::text AS session,
+            SELECT r.number, s.id AS session_id,
                    r.after, r.before,
                    CASE WHEN r.archive = 1 THEN s.archived_through ELSE 0 END AS low,
                    CASE WHEN r.archive = 2 THEN s.archived_through ELSE {NO_BOUND} END AS high

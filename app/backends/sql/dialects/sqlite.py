@@ -274,7 +274,7 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
         f"""
         {_pages(take, limit, scoped)}
         SELECT r.number, r.has_before, r.has_behind, (
-            SELECT CAST({packed_items("m", "r.session", wanted, _quoted, "group_concat")} AS BLOB)
+            SELECT CAST({_packed(wanted)} AS BLOB)
             FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
         )
         FROM page r
@@ -292,7 +292,7 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
     return text(
         f"""
         WITH page AS MATERIALIZED (
-            SELECT r.key AS number, s.id AS session_id, json_quote(s.id) AS session,
+            SELECT r.key AS number, s.id AS session_id,
                    s.archived_through, coalesce((
                 SELECT i.sequence FROM messages i WHERE i.session_id = s.id
                 AND {within(scope, "i.sequence", "s.archived_through")}
@@ -301,13 +301,17 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             CROSS JOIN sessions s ON s.id = r.value {"AND +s.owner_id = :owner" if scoped else ""}
         )
         SELECT r.number, 0, 0, (
-            SELECT CAST({packed_items("m", "r.session", wanted, _quoted, "group_concat")} AS BLOB)
+            SELECT CAST({_packed(wanted)} AS BLOB)
             FROM messages m WHERE m.session_id = r.session_id AND {far}
             AND {within(scope, "m.sequence", "r.archived_through")}
         )
         FROM page r
         """  # noqa: S608 - nothing in it comes from a client
     )
+
+
+def _packed(wanted: frozenset[str] | None) -> str:
+    return packed_items("m", wanted, _quoted, "group_concat", integer="%d")
 
 
 def _quoted(expression: str) -> str:
@@ -330,14 +334,14 @@ def _pages(take: Take, limit: int, scoped: bool) -> str:
         direction, none_so_far = "ASC", "r.high - 1"
     return f"""
         WITH request AS MATERIALIZED (
-            SELECT r.key AS number, s.id AS session_id, json_quote(s.id) AS session,
+            SELECT r.key AS number, s.id AS session_id,
                    r.value ->> 1 AS after, r.value ->> 2 AS before,
                    iif(r.value ->> 3 = 1, s.archived_through, 0) AS floor,
                    iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS ceiling
             FROM json_each(:rows) r
             {_SESSION_OF_REQUEST[scoped]}
         ), span AS MATERIALIZED (
-            SELECT r.number, r.session_id, r.session,
+            SELECT r.number, r.session_id,
                    max(r.after, r.floor) AS low, min(r.before, r.ceiling + 1) AS high,
                    r.after > 0 AND EXISTS (
                        SELECT 1 FROM messages b WHERE b.session_id = r.session_id
