@@ -8,20 +8,12 @@ import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.backends.sql.dialects.postgresql_connections import Connections
+from app.backends.sql.dialects.postgresql_connections import Connections, connection_arguments
 from app.backends.sql.prepared import PreparedStatements, Query
 from app.backends.sql.reads import Rows, announce
 
-_OURS = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback")
-"""What SQLAlchemy keeps for itself of the arguments of a connection."""
-
-
 _ENDS = ("08", "57P")
 """States of a connection that is no more, or whose server stops."""
-
-_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
-"""Planning a page takes longer than reading it, and left to itself the server plans anew for each
-request wherever a plan for some values looks a little cheaper."""
 
 
 class PostgresqlReads:
@@ -42,11 +34,7 @@ class PostgresqlReads:
         """
         self._engine = engine.sync_engine
         self._statements = PreparedStatements(engine.dialect)
-        _, given = engine.dialect.create_connect_args(url)
-        self._arguments = {name: value for name, value in given.items() if name not in _OURS}
-        self._arguments |= arguments
-        settings = {**arguments.get("server_settings", {}), **_SETTINGS}
-        self._arguments["server_settings"] = settings
+        self._arguments = connection_arguments(self._engine, url, arguments)
         self._connections = Connections(self._connect, size, wait_seconds)
 
     async def fetch(self, query: Query, *, long: bool = False) -> Rows:
