@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlalchemy import URL, make_url, select
@@ -15,12 +15,13 @@ from app.backends.protocol import EVERYTHING, Scope, Severity
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.tables import agents, users
 from app.model.changes import AddMessages, Commit, Committed, DeleteMessage, Idempotency
-from app.model.errors import Conflict, NotFound, ScrollbackError
+from app.model.errors import Conflict, NotFound, ScrollbackError, UnknownOutcome
 from app.model.identifiers import AgentId, Revision, Sequence, SessionId, UserId
 from app.model.message import MessageRole, NewMessage, Sender
 from app.model.parts import TextPart
 from app.model.session import Session
 from tests.backends.conftest import AT, commit, create, said
+from tests.backends.cutting_proxy import Cut, CuttingProxy
 from tests.backends.statements import Statements
 from tests.databases import DatabaseServer
 
@@ -187,3 +188,93 @@ async def test_what_the_server_can_not_keep_spoils_nothing_else(store: SqlBacken
 async def test_a_message_without_words_is_not_in_the_search_index(store: SqlBackend) -> None:
     empty = NewMessage(MessageRole.ASSISTANT, ())
     assert numbers(await together(store, Commit(ONE, (AddMessages((empty,)),), AT))) == [[2]]
+
+
+async def test_a_text_without_tokens_is_indexed_as_the_check_expects_it(store: SqlBackend) -> None:
+    bell = AddMessages((said("\x07"),))
+    assert numbers(await together(store, Commit(ONE, (bell,), AT))) == [[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """Two stores on one database, the first of them behind a proxy."""
+
+    store: SqlBackend
+    other: SqlBackend
+    proxy: CuttingProxy
+
+    def next_append(self, cut: Cut) -> None:
+        """Has the next append cut there, and nothing after it."""
+        cuts = iter([cut])
+        self.proxy.choose = lambda: next(cuts, None)
+
+
+@pytest.fixture
+async def cutting(postgresql: DatabaseServer, url: URL) -> AsyncIterator[Cutting]:
+    """A store whose next append is cut, and another on the same database that nothing cuts."""
+    proxy = CuttingProxy(*postgresql.address)
+    direct = await opened(url)
+    async with proxy.listening(postgresql.without_encryption(url)) as through:
+        cut = await opened(through)
+        for session_id in IDS:
+            await create(direct, session=session_id)
+            await commit(cut, SPEAK, session=session_id)
+        yield Cutting(cut, direct, proxy)
+        await cut.close()
+    assert [one async for one in direct.check() if one.severity is Severity.ERROR] == []
+    await direct.close()
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_of_a_cut_append_each_session_is_looked_at_for_itself(
+    cutting: Cutting, cut: Cut
+) -> None:
+    await commit(cutting.other, SPEAK, session=IDS[1])
+    cutting.next_append(cut)
+    outcomes = await together(cutting.store, adding(ONE, "a"), adding(IDS[1], "a"))
+    assert numbers(outcomes) == [[2], [3]]
+    assert cutting.proxy.cuts == [cut]
+    found = [(await session_of(cutting.other, one)).message_count for one in IDS[:2]]
+    assert found == [2, 3]
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_a_key_used_before_does_not_tell_for_a_cut_append(cutting: Cutting, cut: Cut) -> None:
+    await together(cutting.other, adding(ONE, "a"))
+    await together(cutting.store, adding(ONE, "b"))
+    cutting.next_append(cut)
+    outcomes = await together(
+        cutting.store, adding(ONE, "a"), adding(ONE, "c"), adding(IDS[1], "c")
+    )
+    assert numbers(outcomes) == [[2], [4], [2]]
+    found = [(await session_of(cutting.other, one)).message_count for one in IDS[:2]]
+    assert found == [4, 2]
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_a_cut_append_without_a_key_is_not_done_again_for_the_sake_of_others(
+    cutting: Cutting, cut: Cut
+) -> None:
+    await commit(cutting.other, SPEAK, session=IDS[1])
+    cutting.next_append(cut)
+    keyed, plain = await asyncio.gather(
+        cutting.store.commit([adding(IDS[1], "a")], EVERYTHING),
+        cutting.store.commit([adding(ONE)], EVERYTHING),
+        return_exceptions=True,
+    )
+    assert isinstance(keyed, list)
+    assert numbers(keyed) == [[3]]
+    assert isinstance(plain, UnknownOutcome)
+    # Cut as it is sent, the statement may come to nothing or be carried out all the same.
+    written = {Cut.BEFORE: {1}, Cut.AT_ONCE: {1, 2}, Cut.AFTER: {2}}[cut]
+    assert (await session_of(cutting.other)).message_count in written
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+async def test_a_key_tells_for_all_of_its_session_in_a_cut_append(
+    cutting: Cutting, cut: Cut
+) -> None:
+    cutting.next_append(cut)
+    outcomes = await together(cutting.store, adding(), adding(key="a"), adding())
+    assert numbers(outcomes) == [[2], [3], [4]]
+    assert (await session_of(cutting.other)).message_count == 4

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from app.backends.sql.dialects.dialect import Failure
+from app.backends.sql.known_sessions import Known
 from app.backends.sql.together import Outcome, Work
 from app.model.changes import AddMessages, Commit
+from app.model.identifiers import SessionId
 
 
 class NothingDone(Exception):
@@ -20,13 +22,16 @@ class NothingDone(Exception):
 
 
 class Interrupted(Exception):
-    """A connection broke where the transaction may have become durable."""
+    """A connection broke where sessions may have been written, each by itself or not at all."""
 
-    def __init__(self, failure: Failure, outcomes: Sequence[Outcome | None]) -> None:
-        """`outcomes` are those of the commits if it has."""
+    def __init__(
+        self, failure: Failure, outcomes: Sequence[Outcome | None], known: Sequence[Known]
+    ) -> None:
+        """`outcomes` are those of the commits if their session was; it was `known` as it stood."""
         super().__init__(failure)
         self.failure = failure
         self.outcomes = outcomes
+        self.known = known
 
 
 class Appends(Protocol):
@@ -38,6 +43,16 @@ class Appends(Protocol):
         Waits for nobody: None for all of a session that is held or was changed by somebody else,
         is not there or not in scope, or of which a commit was refused. Nothing of those is done.
         Raises `NothingDone` and `Interrupted`.
+        """
+        ...
+
+    async def find_out(
+        self, work: Sequence[Work], interrupted: Interrupted
+    ) -> Mapping[SessionId, bool]:
+        """Returns whether what was interrupted has written a session, of those that have a key.
+
+        What has not been written by then will not be. Raises `NothingDone` where the database can't
+        be asked.
         """
         ...
 

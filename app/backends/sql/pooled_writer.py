@@ -22,13 +22,14 @@ from app.backends.protocol import Scope
 from app.backends.sql.appends import Appends, Interrupted, NothingDone, is_append
 from app.backends.sql.dialects.dialect import DATABASE_ERRORS, Dialect, Failure, explain
 from app.backends.sql.group import carry_out_group
-from app.backends.sql.idempotency import used_keys
+from app.backends.sql.idempotency import to_record, used_keys
 from app.backends.sql.lanes import Group, Lanes
 from app.backends.sql.tables import sessions
 from app.backends.sql.together import Outcome, Work, carry_out_together
 from app.backends.sql.writer import TRIES, Job, answer, fail, work_of
 from app.model.changes import Commit, Committed
 from app.model.errors import StoreUnavailable, UnknownOutcome
+from app.model.records import IdempotencyRecord
 
 _AGAIN = (Failure.BUSY, Failure.CONTRADICTED, Failure.DISCONNECTED)
 """Failures after which the same transaction may succeed."""
@@ -147,7 +148,10 @@ class PooledWriter:
             for job in jobs:
                 mine = list(islice(rest, len(job.commits)))
                 done = [one for one in mine if one is not None]
-                if len(done) == len(mine):
+                unknown = next((one for one in done if isinstance(one, UnknownOutcome)), None)
+                if unknown is not None:
+                    fail([job], unknown)
+                elif len(done) == len(mine):
                     answer([job], done)
                 else:
                     undone.append(job)
@@ -196,7 +200,27 @@ class PooledWriter:
             log.warning(
                 "commit_interrupted", extra={"failure": error.failure.name, "commits": len(work)}
             )
-            return await self._resolve(work, error.outcomes)
+            return await self._find_out(appends, work, error)
+
+    async def _find_out(
+        self, appends: Appends, work: Sequence[Work], interrupted: Interrupted
+    ) -> Sequence[Outcome | None]:
+        """Finds out which sessions an append has written whose end was not answered.
+
+        Those without a key are of unknown outcome. Raises `UnknownOutcome` where it can't be asked.
+        """
+        for attempt in range(1, TRIES + 1):
+            await _pause(attempt)
+            try:
+                written = await appends.find_out(work, interrupted)
+            except NothingDone as error:
+                log.warning("outcome_not_found_yet", extra={"failure": error.failure.name})
+                continue
+            return [
+                _told(outcome, written.get(commit.session_id))
+                for outcome, (commit, _) in zip(interrupted.outcomes, work, strict=True)
+            ]
+        raise _unknown() from interrupted
 
     def _carry_out_shared(
         self, connection: Connection, work: list[Work]
@@ -219,14 +243,14 @@ class PooledWriter:
         A transaction happens whole or not at all, so one of its idempotency keys tells for all of
         it. Raises `NothingDone`, or `UnknownOutcome` where there is no telling.
         """
-        changed = [
-            commit
+        attempts = [
+            to_record(commit, commit.idempotency, outcome) if commit.idempotency else None
             for (commit, _), outcome in zip(work, outcomes, strict=True)
             if isinstance(outcome, Committed) and not outcome.replayed and not outcome.existing
         ]
-        if not changed:
+        if not attempts:
             return outcomes
-        keyed = next((commit for commit in changed if commit.idempotency is not None), None)
+        keyed = next((attempt for attempt in attempts if attempt is not None), None)
         if keyed is None:
             raise _unknown()
         for attempt in range(1, TRIES + 1):
@@ -241,7 +265,7 @@ class PooledWriter:
                 continue
             if happened:
                 return outcomes
-            if happened is False or all(commit.idempotency is not None for commit in changed):
+            if happened is False or None not in attempts:
                 raise NothingDone(Failure.DISCONNECTED)
             break
         raise _unknown()
@@ -251,19 +275,28 @@ def _are_appends(work: Sequence[Work]) -> bool:
     return all(is_append(commit) for commit, _ in work)
 
 
-def _has_happened(connection: Connection, commit: Commit) -> bool | None:
-    """Answers whether a commit with a key is in the store; None where it may still get there.
+def _has_happened(connection: Connection, attempt: IdempotencyRecord) -> bool | None:
+    """Answers whether an attempt is in the store; None where it may still get there.
 
-    Who has the session's lock knows that the transaction which had it before is over. A session
-    that is not there can't be locked: its creation may still be on its way.
+    Where its key was used by another process in the meantime, it is not. Who has the session's
+    lock knows that the transaction which had it before is over. A session that is not there can't
+    be locked: its creation may still be on its way.
     """
     locked = connection.execute(
-        select(sessions.c.id).where(sessions.c.id == commit.session_id).with_for_update()
+        select(sessions.c.id).where(sessions.c.id == attempt.session_id).with_for_update()
     ).first()
-    key = commit.idempotency.key if commit.idempotency is not None else ""
-    if used_keys(connection, commit.session_id, {key}):
-        return True
+    key = attempt.idempotency.key
+    found = used_keys(connection, attempt.session_id, {key}).get(key)
+    if found is not None:
+        return found == attempt
     return None if locked is None else False
+
+
+def _told(outcome: Outcome | None, written: bool | None) -> Outcome | None:
+    """Returns what became of a commit whose session was written, was not, or may have been."""
+    if outcome is None or written is False:
+        return None
+    return outcome if written else _unknown()
 
 
 def _unknown() -> UnknownOutcome:

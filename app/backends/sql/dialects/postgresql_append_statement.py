@@ -74,7 +74,9 @@ def append_statement(shape: Shape) -> str:
             SELECT session_id, revision, '{EventKind.MESSAGE_ADDED.value}', at, sequence FROM added
         ), indexed AS (
             INSERT INTO search_entries (session_id, sequence, created_at, tokens)
-            SELECT session_id, sequence, created_at, string_to_array(tokens, ' ') FROM added
+            SELECT session_id, sequence, created_at,
+                   CASE tokens WHEN '' THEN ARRAY[''] ELSE string_to_array(tokens, ' ') END
+            FROM added
             WHERE tokens IS NOT NULL
         ){rarer}
         SELECT * FROM updated

@@ -7,7 +7,7 @@ is left alone. So there is one round trip, the one that commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,14 +28,17 @@ from app.backends.sql.idempotency import to_record
 from app.backends.sql.known_sessions import Known, KnownSessions
 from app.backends.sql.reads import announce
 from app.backends.sql.rows import (
+    IDEMPOTENCY_COLUMNS,
     SESSION_COLUMNS,
     idempotency_values,
     owner_to_column,
+    to_idempotency_record,
     to_session,
 )
 from app.backends.sql.search_tokens import tokens_of
 from app.backends.sql.tables import agents, users
 from app.backends.sql.together import Outcome, Work, draft_together, hold_known
+from app.model.changes import Committed
 from app.model.identifiers import SessionId
 
 _ERRORS = (
@@ -48,6 +51,23 @@ _ERRORS = (
 _READ_SESSIONS = f"""
     SELECT {columns(SESSION_COLUMNS, "s")}, s.archived_through, s.xmin::text
     FROM sessions s WHERE s.id = ANY($1::text[])
+    """  # noqa: S608 - nothing in it comes from a client
+
+# The server may come to a statement after its sender is gone. In another version of the row it
+# finds nothing that it may write.
+_SHUT_OUT = """
+    WITH held AS MATERIALIZED (
+        SELECT s.id FROM unnest($1::text[], $2::bigint[], $3::text[]) AS g(id, revision, version)
+        JOIN sessions s ON s.id = g.id AND s.revision = g.revision AND s.xmin::text = g.version
+        ORDER BY s.id FOR UPDATE OF s
+    )
+    UPDATE sessions s SET revision = s.revision FROM held h WHERE s.id = h.id
+    """
+
+_READ_KEYS = f"""
+    SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
+    FROM unnest($1::text[], $2::text[]) AS r(session_id, key)
+    JOIN idempotency_keys k ON k.session_id = r.session_id AND k.key = r.key
     """  # noqa: S608 - nothing in it comes from a client
 
 
@@ -77,24 +97,50 @@ class PostgresqlAppends:
         self._known = KnownSessions()
 
     async def carry_out(self, work: Sequence[Work]) -> Sequence[Outcome | None]:
-        try:
-            connection = await self._connections.take()
-        except (*_ERRORS, PoolTimeout) as error:
-            raise NothingDone(self._dialect.failure(error), error) from error
+        connection = await self._take()
         try:
             outcomes = await self._carry_out_on(connection, work)
         except NothingDone as error:
             self._take_back(connection, error.failure)
             raise
         except BaseException:
-            # What was being written may be written now, so it is not known any more.
-            for commit, _ in work:
-                self._known.forget(commit.session_id)
-            self._known.settle()
             self._take_back(connection, Failure.DISCONNECTED)
             raise
         self._connections.give(connection)
         return outcomes
+
+    async def find_out(
+        self, work: Sequence[Work], interrupted: Interrupted
+    ) -> Mapping[SessionId, bool]:
+        attempts = {
+            (commit.session_id, commit.idempotency.key): to_record(
+                commit, commit.idempotency, outcome
+            )
+            for outcome, (commit, _) in zip(interrupted.outcomes, work, strict=True)
+            if commit.idempotency is not None
+            and isinstance(outcome, Committed)
+            and not outcome.replayed
+        }
+        known = [(one.session.id, one.session.revision, one.version) for one in interrupted.known]
+        connection = await self._take()
+        try:
+            # First: what reads the keys has to see what this has waited for.
+            await self._fetch(connection, _SHUT_OUT, _arrays(known, 3))
+            found = await self._fetch(connection, _READ_KEYS, _arrays(list(attempts), 2))
+        except _ERRORS as error:
+            failure = self._dialect.failure(error)
+            self._take_back(connection, failure)
+            raise NothingDone(failure, error) from error
+        except BaseException:
+            self._take_back(connection, Failure.DISCONNECTED)
+            raise
+        self._connections.give(connection)
+        written = dict.fromkeys([session_id for session_id, _ in attempts], False)
+        for record in map(to_idempotency_record, found):
+            # The same key may have been used before, or by another process in the meantime.
+            if record == attempts[record.session_id, record.idempotency.key]:
+                written[record.session_id] = True
+        return written
 
     async def close(self) -> None:
         await self._connections.close()
@@ -102,8 +148,17 @@ class PostgresqlAppends:
     async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(**self._arguments)
 
+    async def _take(self) -> asyncpg.Connection:
+        try:
+            return await self._connections.take()
+        except (*_ERRORS, PoolTimeout) as error:
+            raise NothingDone(self._dialect.failure(error), error) from error
+
     def _take_back(self, connection: asyncpg.Connection, failure: Failure) -> None:
         if failure is Failure.DISCONNECTED:
+            # What was being written may be written now, and what comes next may be another server
+            # or a restored one, which counts versions anew.
+            self._known.clear()
             self._connections.discard(connection)
             self._connections.forget_idle()
         else:
@@ -129,7 +184,11 @@ class PostgresqlAppends:
         written: dict[SessionId, str] = {}
         if drafts:
             rows = list(drafts.values())
-            written = await self._write(connection, known, rows, keys, drafted.outcomes)
+            outcomes = [
+                outcome if commit.session_id in drafts else None
+                for outcome, (commit, _) in zip(drafted.outcomes, work, strict=True)
+            ]
+            written = await self._write(connection, known, rows, keys, outcomes)
         for session_id, draft in drafts.items():
             version = written.get(session_id)
             if version is None:
@@ -149,9 +208,17 @@ class PostgresqlAppends:
         unknown = [one for one in session_ids if self._known.get(one) is None]
         if not unknown:
             return
-        announce(self._engine, _READ_SESSIONS, (unknown,))
-        for *state, archived_through, version in await connection.fetch(_READ_SESSIONS, unknown):
+        for *state, archived_through, version in await self._fetch(
+            connection, _READ_SESSIONS, [unknown]
+        ):
             self._known.note(Known(to_session(state), archived_through, version))
+
+    async def _fetch(
+        self, connection: asyncpg.Connection, statement: str, values: Sequence[Any]
+    ) -> Sequence[Sequence[Any]]:
+        announce(self._engine, statement, values)
+        rows: Sequence[Sequence[Any]] = await connection.fetch(statement, *values)
+        return rows
 
     async def _write(
         self,
@@ -182,7 +249,7 @@ class PostgresqlAppends:
         except _ERRORS as error:
             failure = self._dialect.failure(error)
             if failure is Failure.DISCONNECTED:
-                raise Interrupted(failure, outcomes) from error
+                raise Interrupted(failure, outcomes, known) from error
             raise NothingDone(failure, error) from error
 
     async def _prepare(self, connection: asyncpg.Connection, shape: Shape) -> Any:
