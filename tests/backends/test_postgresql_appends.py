@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import asyncpg
 import pytest
 from sqlalchemy import URL, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -193,6 +195,21 @@ async def test_a_message_without_words_is_not_in_the_search_index(store: SqlBack
 async def test_a_text_without_tokens_is_indexed_as_the_check_expects_it(store: SqlBackend) -> None:
     bell = AddMessages((said("\x07"),))
     assert numbers(await together(store, Commit(ONE, (bell,), AT))) == [[2]]
+
+
+def connections_held() -> int:
+    gc.collect()
+    return sum(isinstance(one, asyncpg.Connection) for one in gc.get_objects())
+
+
+async def test_connections_that_broke_are_let_go(
+    store: SqlBackend, postgresql: DatabaseServer
+) -> None:
+    held = connections_held()
+    for number in range(5):
+        await postgresql.disconnect_all()
+        assert numbers(await together(store, adding(key=str(number)))) == [[number + 2]]
+    assert connections_held() <= held
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import asyncpg
 from sqlalchemy import URL, Engine
@@ -92,8 +91,7 @@ class PostgresqlAppends:
         self._engine = engine
         self._arguments = connection_arguments(engine, url, arguments)
         self._connections = Connections(self._connect, size, wait_seconds)
-        self._prepared: WeakKeyDictionary[asyncpg.Connection, dict[Shape, Any]]
-        self._prepared = WeakKeyDictionary()
+        self._prepared: dict[asyncpg.Connection, dict[Shape, Any]] = {}
         self._known = KnownSessions()
 
     async def carry_out(self, work: Sequence[Work]) -> Sequence[Outcome | None]:
@@ -253,7 +251,12 @@ class PostgresqlAppends:
             raise NothingDone(failure, error) from error
 
     async def _prepare(self, connection: asyncpg.Connection, shape: Shape) -> Any:
-        prepared = self._prepared.setdefault(connection, {})
+        if connection not in self._prepared:
+            # A statement holds on to its connection, so those that are closed are let go of here.
+            mine = self._prepared.items()
+            open_ones = {one: prepared for one, prepared in mine if not one.is_closed()}
+            self._prepared = {**open_ones, connection: {}}
+        prepared = self._prepared[connection]
         if shape not in prepared:
             name = f"scrollback_append_{shape.keys:d}{shape.names:d}"
             prepared[shape] = await connection.prepare(append_statement(shape), name=name)
