@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +131,20 @@ async def test_requests_of_a_store_share_their_statements(store: SqlBackend) -> 
         texts.append([message.text for message in of_page.items if isinstance(message, Message)])
     assert texts == [["one"], ["two"], ["one"]]
     assert len(statements.seen) == 1
+
+
+@pytest.mark.parametrize("damage", ["metadata = '{'", "title = x'00'"])
+async def test_a_damaged_session_fails_nobody_who_asks_for_another(
+    store: SqlBackend, path: Path, damage: str
+) -> None:
+    await create(store, "one")
+    await create(store, "two", session=OTHER)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE sessions SET {damage} WHERE id = ?", (SESSION,))
+    asked = [store.get_sessions([one], EVERYTHING) for one in (SESSION, OTHER)]
+    _, found = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(found, dict)
+    assert list(found) == [OTHER]
 
 
 async def test_large_messages_are_not_merged_into_one_huge_answer(store: SqlBackend) -> None:

@@ -169,7 +169,8 @@ class SqliteDialect(Dialect):
             return Failure.BUSY
         if isinstance(error, (IntegrityError, sqlite3.IntegrityError)):
             return Failure.CONTRADICTED
-        if "too big" in cause:
+        if "too big" in cause or "JSON" in cause:
+            # The latter is what packing a row that is damaged comes to.
             return Failure.INVALID
         if "full" in cause:
             return Failure.FULL
