@@ -1,9 +1,9 @@
 """A data loader: what is asked for one by one is loaded together, and remembered.
 
 It batches, answers and fails as `strawberry.dataloader.DataLoader` does, and waits as many turns of
-the event loop for further keys, at less than half the cost: a key has its future and nothing else.
-Unlike that one, it loads anew after a batch that everybody had given up, and leaves nobody waiting
-for one whose loading was cancelled.
+the event loop for further keys unless somebody knows that none will come, at less than half the
+cost: a key has its future and nothing else. Unlike that one, it loads anew after a batch that
+everybody had given up, and leaves nobody waiting for one whose loading was cancelled.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ class BatchFuture(Future[V]):
 
 
 class Batch:
-    """Keys that are loaded together. Closed, it takes no more of them."""
+    """Keys that are loaded together. Begun, it is somebody's to load; closed, it takes no more."""
 
-    __slots__ = ("_begun", "_callbacks", "_load", "_task", "_wanted", "closed", "futures")
+    __slots__ = ("_callbacks", "_load", "_task", "_wanted", "begun", "closed", "futures")
 
     def __init__(self, load: Callable[[Batch], Coroutine[Any, Any, None]]) -> None:
         """`load` closes a batch and answers its keys."""
         self.futures: dict[Any, BatchFuture[Any]] = {}
+        self.begun = False
         self.closed = False
         self._load = load
-        self._begun = False
         self._wanted = 0
         self._callbacks: list[Callable[[Batch], None]] = []
         self._task: Task[None] | None = None
@@ -78,9 +78,9 @@ class Batch:
 
         False where it has begun. Otherwise the caller has to `begin()` or `load_here()` at once.
         """
-        if self._begun:
+        if self.begun:
             return False
-        self._begun = True
+        self.begun = True
         return True
 
     def begin(self, loop: AbstractEventLoop) -> None:
@@ -94,18 +94,22 @@ class Batch:
     async def load_here(self) -> None:
         """Loads the keys in the task of the caller, which spares the way to another and back.
 
-        CancelledError only where that task is cancelled; either way all keys are answered.
+        CancelledError only where that task is cancelled. Then the caller has to give up the futures
+        that it waits for: the others' keys are loaded anew, in a task. Otherwise all are answered.
         """
-        loaded = False
         try:
             await self._load(self)
-            loaded = True
         except CancelledError:
             task = current_task()
             if task is None or task.cancelling():
+                self.begin(get_running_loop())
                 raise
-        finally:
-            self._end(answered=loaded)
+            self._end(answered=False)
+        except BaseException:
+            self._end(answered=False)
+            raise
+        else:
+            self._end(answered=True)
 
     def _end_task(self, task: Task[None]) -> None:
         self._task = None

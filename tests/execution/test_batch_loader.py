@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 
@@ -177,6 +178,47 @@ async def test_what_was_loaded_is_freed_with_its_loader_and_not_by_a_collection(
         assert known() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("all_given_up", [False, True])
+async def test_a_load_whose_task_is_cancelled_goes_on_for_those_who_still_wait(
+    shelf: Shelf, all_given_up: bool
+) -> None:
+    shelf.gate.clear()
+    given_up, awaited = shelf.loader.load(2), shelf.loader.load(4)
+    assert isinstance(given_up, BatchFuture)
+    assert given_up.batch.claim()
+    loading = asyncio.create_task(given_up.batch.load_here())
+    await turns(2)
+    loading.cancel()
+    await turns(1)
+    assert loading.cancelled()
+    given_up.cancel()
+    if all_given_up:
+        awaited.cancel()
+        await turns(3)
+        assert shelf.asked == [[2, 4]]
+    else:
+        shelf.gate.set()
+        assert await awaited == "book 4"
+
+
+async def test_a_load_that_is_cancelled_in_a_task_that_is_not_gives_up_its_keys(
+    shelf: Shelf,
+) -> None:
+    future = shelf.loader.load(2)
+    shelf.gate = CancelledGate()
+    assert isinstance(future, BatchFuture)
+    assert future.batch.claim()
+    await future.batch.load_here()
+    assert future.cancelled()
+
+
+class CancelledGate(asyncio.Event):
+    """What whoever waits for it finds cancelled."""
+
+    async def wait(self) -> Literal[True]:
+        raise asyncio.CancelledError
 
 
 async def turns(count: int) -> None:

@@ -347,6 +347,7 @@ async def await_alone(job: Job) -> None:
     except CancelledError as error:
         task = current_task()
         if task is None or task.cancelling():
+            job.discard()
             raise
         job.fail(abandoned(error))
     except Exception as error:  # noqa: BLE001 - becomes an error of this field

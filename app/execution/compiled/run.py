@@ -197,15 +197,19 @@ class CompiledRun:
     def _claimed(self) -> Batch | None:
         """Begins what is waited for while nobody is left to add keys to it.
 
-        Returns the batch that is to be loaded in the run's own task, None for none.
+        Returns the batch that is to be loaded in the run's own task: the only one. Several get a
+        task each, or what is below the first to end would wait for the others.
         """
-        claimed: Batch | None = None
         for batch in self._batches:
-            if batch.claim():
-                if claimed is not None:
-                    claimed.begin(self.loop)
-                claimed = batch
-        return claimed
+            if batch.begun:
+                return None  # when it ends soon, what is below it still joins the others
+        alone = len(self._batches) == 1
+        for batch in self._batches:
+            batch.claim()
+            if alone:
+                return batch
+            batch.begin(self.loop)
+        return None
 
     def _start_queued(self) -> None:
         while self.queue:

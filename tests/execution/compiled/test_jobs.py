@@ -35,6 +35,11 @@ class World:
         self.asked: list[list[int]] = []
         self.loader: DataLoader[int, int] = DataLoader(self._load)
         self.batches: BatchLoader[int, int] = BatchLoader(self._load_by_key)
+        self.relays: BatchLoader[int, int | None] = BatchLoader(self._relay)
+        self.found: list[list[int]] = []
+        self.found_twice = asyncio.Event()
+        self.finder: BatchLoader[int, Item] = BatchLoader(self._find)
+        self.late_finder: BatchLoader[int, Item] = BatchLoader(self._find_late)
         self.gate = asyncio.Event()
         self.gate.set()
         self.tasks: list[object] = []
@@ -57,6 +62,20 @@ class World:
         if 2 in keys:
             found[2] = ValueError("two")
         return found
+
+    async def _relay(self, keys: list[int]) -> Mapping[int, int | Exception | None]:
+        found = await asyncio.gather(*[self.batches.load(key + 10) for key in keys])
+        return dict(zip(keys, found, strict=True))
+
+    async def _find(self, keys: list[int]) -> Mapping[int, Item | Exception]:
+        if self.found:
+            self.found_twice.set()
+        self.found.append(keys)
+        return {key: Item(number=key + 10) for key in keys}
+
+    async def _find_late(self, keys: list[int]) -> Mapping[int, Item | Exception]:
+        await asyncio.sleep(0)
+        return {key: Item(number=key + 20) for key in keys}
 
 
 Info = strawberry.Info[World, None]
@@ -82,6 +101,18 @@ class Item:
     @strawberry.field
     def batched_surely(self, info: Info) -> int:
         return cast("int", info.context.batches.load(self.number))
+
+    @strawberry.field
+    def relayed(self, info: Info) -> int | None:
+        return cast("int | None", info.context.relays.load(self.number))
+
+    @strawberry.field
+    def found(self, info: Info) -> Item:
+        return cast("Item", info.context.finder.load(self.number))
+
+    @strawberry.field
+    def found_late(self, info: Info) -> Item:
+        return cast("Item", info.context.late_finder.load(self.number))
 
     @strawberry.field
     async def fails_at_once(self) -> int:
@@ -112,6 +143,10 @@ class Query:
     @strawberry.field
     def items(self) -> list[Item | None]:
         return [Item(number=number) for number in (1, 2, 3)]
+
+    @strawberry.field
+    def batched(self, info: Info) -> int | None:
+        return cast("int | None", info.context.batches.load(1))
 
     @strawberry.field
     async def named(self, name: str) -> str:
@@ -267,6 +302,50 @@ async def test_a_batch_that_begins_while_another_is_waited_for_is_waited_for_too
         {"batched": 40},
     ]
     assert sorted(map(sorted, world.asked)) == [[1], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    "fields", ["batched found { found { number } }", "found { found { number } } batched"]
+)
+async def test_what_is_below_one_batch_does_not_wait_for_another(fields: str) -> None:
+    world = World()
+    world.gate.clear()
+    running = asyncio.create_task(run(f"{{ items {{ {fields} }} }}", world))
+    async with asyncio.timeout(20):
+        await world.found_twice.wait()
+        world.gate.set()
+        response = await running
+    assert world.found == [[1, 2, 3], [11, 12, 13]]
+    assert [item["found"]["found"]["number"] for item in response.data["items"]] == [21, 22, 23]
+
+
+async def test_what_a_loader_asks_another_for_joins_the_batch_of_its_level() -> None:
+    world = World()
+    await run("{ items { relayed batched } }", world)
+    assert world.asked == [[1, 2, 3, 11, 12, 13]]
+
+
+async def test_what_is_below_batches_that_end_a_turn_apart_is_one_batch() -> None:
+    world = World()
+    await run("{ items { found { batched } foundLate { batched } } }", world)
+    assert world.asked == [[11, 12, 13, 21, 22, 23]]
+
+
+@pytest.mark.parametrize("text", ["{ items { batched } }", "{ batched }"])
+async def test_a_run_that_is_cancelled_leaves_others_their_keys_of_its_batch(text: str) -> None:
+    world = World()
+    world.gate.clear()
+    running = asyncio.create_task(run(text, world))
+    others = world.batches.load(9)
+    await world.begun.wait()
+    assert 9 in world.asked[0]
+    assert 1 in world.asked[0]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    world.gate.set()
+    async with asyncio.timeout(20):
+        assert await others == 90
 
 
 async def test_a_future_that_was_cancelled_fails_its_field_and_no_other() -> None:
