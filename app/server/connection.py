@@ -13,6 +13,7 @@ what is idle.
 
 from __future__ import annotations
 
+import sys
 from asyncio import Future, Task
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.http_writer import StreamWriter
+from aiohttp.http_writer import SKIP_WRITELINES, StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from app.server.known_heads import KnownHead, KnownHeads
@@ -29,6 +30,7 @@ from app.server.whole_response import WholeAnswer
 
 _END_OF_HEAD = b"\r\n\r\n"
 _BODY_BY_LENGTH = frozenset({"GET", "POST", "OPTIONS"})
+_MOST_DIGITS = 20
 _LOST = -1
 
 
@@ -115,6 +117,8 @@ class Connection(web.RequestHandler):
             or message.chunked
             or message.method not in _BODY_BY_LENGTH
             or "Transfer-Encoding" in message.headers
+            # The parser takes any number of noughts in front, and int() does not.
+            or len(message.headers.get("Content-Length", "")) > _MOST_DIGITS
             # The parser skips empty lines in front.
             or not head.startswith(message.method.encode())
         ):
@@ -183,11 +187,14 @@ class Connection(web.RequestHandler):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
-        if len(answer.body) < _WORTH_APART:
+        if _NEVER_PAUSES or len(answer.body) < _WORTH_APART:
             transport.write(answer.head + answer.body)
         else:
             transport.writelines((answer.head, answer.body))
 
+
+_NEVER_PAUSES = SKIP_WRITELINES and sys.version_info >= (3, 12)
+"""Whether pieces that asyncio's own loop writes pile up for a client that does not read."""
 
 _WORTH_APART = 4096
 """Bytes of a body from which on a copy of it costs more than writing two pieces."""

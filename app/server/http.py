@@ -182,7 +182,10 @@ class GraphQLEndpoint:
     def _body_at_hand(self, request: web.Request) -> bytes | None:
         """Returns the body where it came with the headers, as small ones do."""
         limit = self._options.body_limit
-        announced = request.content_length
+        try:
+            announced = request.content_length
+        except ValueError as error:
+            raise bad_request("The body's length has more digits than are read.") from error
         if announced is not None and announced > limit:
             raise self._too_large()
         content = request.content

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 MOST_HEADS = 256
 LONGEST_HEAD = 2048
-"""Bytes. What is remembered is bounded, as clients choose it: half a megabyte."""
+"""Bytes. What is remembered is bounded, as clients choose it: with what was parsed of heads of many
+short headers, five megabytes."""
 
 _OF_THEIR_OWN = ("Expect", "Transfer-Encoding", "Upgrade", "X-Request-Id")
 """Headers that ask for more than an answer, or are another one each time."""

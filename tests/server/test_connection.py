@@ -15,6 +15,7 @@ from app.server.application import SHORT_WAY
 from app.server.connection import Connection
 from app.server.known_heads import LONGEST_HEAD, MOST_HEADS
 from app.server.run import listening
+from app.server.whole_response import WholeAnswer
 from tests.server.world import PATIENCE, Tally, World
 
 JSON = "Content-Type: application/json"
@@ -241,6 +242,18 @@ async def test_what_is_wrong_with_a_body_is_said_on_a_connection_that_goes_on(
         assert len(short) == 4
 
 
+async def test_a_length_of_too_many_digits_is_refused_on_a_connection_that_goes_on(
+    short: list[bytes], world: World
+) -> None:
+    async with world.serve() as url, connected(url) as peer:
+        # Noughts in front, which the parser takes, and more of them than Python makes a number of.
+        peer.send(post("{ hello }").replace(b"Content-Length: ", b"Content-Length: " + b"0" * 5000))
+        status, _, body = await peer.answer()
+        assert (status, body["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+        assert (await peer.ask("{ hello }"))["data"] == {"hello": "hello world"}
+    assert short == []
+
+
 async def test_credentials_are_looked_at_each_time(short: list[bytes], world: World) -> None:
     seen: list[web.Application] = []
     authenticate = world.authenticate
@@ -292,6 +305,43 @@ async def test_a_mutation_runs_to_its_end_when_its_client_leaves(
         world.gate.set()
         await world.mutations.reach(1)
     assert [line["status"] for line in logged if line["event"] == "request"][-1] == 499
+
+
+async def test_a_client_that_does_not_read_is_answered_no_further(
+    short: list[bytes], world: World, received: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Tally()
+    paused: list[bool] = []
+    write = Connection._write
+
+    def write_counted(connection: Connection, answer: WholeAnswer) -> None:
+        write(connection, answer)
+        paused.append(connection.writing_paused)
+        written.add()
+
+    monkeypatch.setattr(Connection, "_write", write_counted)
+    fields = " ".join([f"f{number}: echo(value: $value)" for number in range(20)])
+    query = f"query ($value: JSON!) {{ {fields} }}"
+    body = orjson.dumps({"query": query, "variables": {"value": "x" * 4000}})
+    head = f"POST /graphql HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\nContent-Length: {len(body)}"
+    whole = b"\r\n\r\n".join((head.encode(), body))
+    async with world.serve() as url, connected(url) as peer:
+        peer.send(whole)
+        await peer.answer()
+        received.value = 0
+        while True not in paused:
+            # More than the buffers of both sides hold.
+            assert written.value < 200
+            peer.send(whole)
+            await written.reach(written.value + 1)
+        sent = written.value
+        await received.reach(sent)
+        peer.send(whole)
+        await received.reach(sent + 1)
+        assert len(world.contexts) == len(short) + 1 == sent + 1
+        for _ in range(sent + 1):
+            assert len((await peer.answer())[2]["data"]) == 20
+        assert len(world.contexts) == sent + 2
 
 
 @pytest.mark.parametrize("operation", ["mutation { slowIncrement }", "{ slow }"])
