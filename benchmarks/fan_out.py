@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import aiohttp
 import orjson
 
 from benchmarks.http_connection import HttpConnection
 from benchmarks.load import quantiles
+from benchmarks.socket_connection import SocketConnection
 from benchmarks.workloads import APPEND, check
 
 _SUBSCRIBE = """
@@ -44,35 +45,31 @@ async def fan_out(
     times: list[float] = []
     sent: dict[str, float] = {}
     watching = asyncio.Semaphore(0)
+    done = asyncio.Event()
+    texts: dict[bytes, str | None] = {}
+    """What each message says, which is looked into once: all subscribers are sent the same."""
 
-    async def subscriber(client: aiohttp.ClientSession) -> None:
-        async with client.ws_connect(
-            f"http://{host}:{port}/graphql", protocols=("graphql-transport-ws",)
-        ) as socket:
-            await socket.send_str('{"type":"connection_init"}')
-            await socket.receive()
-            payload = {"query": _SUBSCRIBE, "variables": {"session": session}}
-            await socket.send_str(
-                orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode()
-            )
-            got = 0
-            async for frame in socket:
-                arrived = time.perf_counter()
-                event = check(orjson.dumps(orjson.loads(frame.data)["payload"]))["data"]
-                event = event["sessionEvents"]
-                if event["__typename"] == "CaughtUp":
-                    watching.release()
-                elif event["__typename"] == "MessageAdded":
-                    times.append(arrived - sent[event["message"]["text"]])
-                    got += 1
-                    if got == messages:
-                        return
+    def receive(message: bytes) -> None:
+        arrived = time.perf_counter()
+        if message not in texts:
+            texts[message] = _text_of(message)
+        text = texts[message]
+        if text is None:
+            watching.release()
+            return
+        times.append(arrived - sent[text])
+        if len(times) == subscribers * messages:
+            done.set()
 
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client,
-        HttpConnection(host, port) as connection,
-    ):
-        tasks = [asyncio.create_task(subscriber(client)) for _ in range(subscribers)]
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(HttpConnection(host, port))
+        payload = {"query": _SUBSCRIBE, "variables": {"session": session}}
+        for _ in range(subscribers):
+            socket = await SocketConnection.connect(host, port, receive)
+            stack.callback(socket.close)
+            socket.send(b'{"type":"connection_init"}')
+            await asyncio.wait_for(watching.acquire(), 30)
+            socket.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}))
         for _ in range(subscribers):
             await asyncio.wait_for(watching.acquire(), 30)
         start = time.perf_counter()
@@ -84,6 +81,15 @@ async def fan_out(
             sent[text] = time.perf_counter()
             variables = {"input": {"sessionId": session, "message": message}}
             check(await connection.send(connection.encode(APPEND, variables)))
-        await asyncio.wait_for(asyncio.gather(*tasks), 120)
+        await asyncio.wait_for(done.wait(), 120)
         took = time.perf_counter() - start
     return Delivered(len(times) / took, *quantiles(times), len(times))
+
+
+def _text_of(message: bytes) -> str | None:
+    """Returns the text of the message that an event tells of, None for any other event."""
+    received = orjson.loads(message)
+    if received["type"] != "next":
+        return None
+    event = check(orjson.dumps(received["payload"]))["data"]["sessionEvents"]
+    return event["message"]["text"] if event["__typename"] == "MessageAdded" else None
