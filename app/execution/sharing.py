@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from time import monotonic
 from weakref import WeakValueDictionary
 
 import orjson
@@ -67,20 +68,19 @@ async def answer_once(
 ) -> Response:
     """Returns the audience's answer to an event, made by `respond` if there is none yet."""
     answers = event.answers
-    clock = asyncio.get_running_loop().time
     while True:
         known = answers.get(audience)
         if known is None:
             break
         if known.response is not None:
-            if clock() - known.made <= SHARED_SECONDS:
+            if monotonic() - known.made <= SHARED_SECONDS:
                 return known.response
             break
         await known.ready.wait()
         if known.response is not None:
             return known.response
     answer = answers[audience] = Answer()
-    answer.made = clock()
+    answer.made = monotonic()
     try:
         answer.response = await respond(event)
         return answer.response
