@@ -128,8 +128,8 @@ class Connection(web.RequestHandler):
         return max(left, _LOST)
 
     async def _answer(self, known: KnownHead, body: bytes, waiter: Future[None]) -> None:
-        request = self._request(known)
         try:
+            request = self._request(known)
             answer = await self._short_way.answer(request, known, body)
             if isinstance(answer, web.StreamResponse):
                 await answer.prepare(request)
