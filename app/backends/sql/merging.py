@@ -58,9 +58,11 @@ class MergedReads:
         Raises what `read` raises for these keys alone.
         """
         batch = self._gathering.get(kind)
-        if batch is not None and batch.take(keys, MOST_ROWS // rows):
-            return await _follow(batch, keys, read)
-        batch = self._gathering[kind] = _Batch(keys)
+        mine = None if batch is None else batch.take(keys, MOST_ROWS // rows)
+        if batch is not None and mine is not None:
+            return await _follow(batch, keys, mine, read)
+        batch = self._gathering[kind] = _Batch()
+        mine = batch.take(keys, max(len(keys), MOST_ROWS)) or []
         try:
             try:
                 await asyncio.sleep(0)
@@ -70,7 +72,7 @@ class MergedReads:
             if not batch.followers:
                 return await read(list(keys))
             try:
-                found = await read(list(batch.keys))
+                found = await read(list(batch.asked))
             except StoreUnavailable as error:
                 # For everybody: all of them asking again is the last thing that a store needs.
                 batch.fail(error)
@@ -79,47 +81,55 @@ class MergedReads:
                 batch.part()
                 return await read(list(keys))
             batch.answer(found)
-            return batch.take_out(found, keys)
+            return _taken_out(keys, mine)
         finally:
             batch.part()
+
+
+class _Asked:
+    """A key of a batch: how many still ask for it, and what was found."""
+
+    __slots__ = ("askers", "found", "value")
+
+    def __init__(self) -> None:
+        self.askers = 0
+        self.found = False
+        self.value: Any = None
 
 
 class _Batch:
     """Keys that are read together, and who besides the first asked for them."""
 
-    __slots__ = ("followers", "keys")
+    __slots__ = ("asked", "followers")
 
-    def __init__(self, keys: Sequence[Any]) -> None:
-        self.keys: dict[Any, int] = dict.fromkeys(keys, 1)
-        """And how many still ask for each."""
-        self.followers: list[asyncio.Future[dict[Any, Any] | None]] = []
+    def __init__(self) -> None:
+        self.asked: dict[Any, _Asked] = {}
+        self.followers: list[asyncio.Future[bool]] = []
+        """Told whether what they asked for was read."""
 
-    def take(self, keys: Sequence[Any], most: int) -> bool:
-        """Takes keys along, unless there would then be more than `most`."""
-        new = [key for key in keys if key not in self.keys]
-        if new and len(self.keys) + len(new) > most:
-            return False
-        for key in keys:
-            self.keys[key] = self.keys.get(key, 0) + 1
-        return True
-
-    def take_out(self, found: dict[K, V], keys: Sequence[K]) -> dict[K, V]:
-        """Returns what was found for these keys, and lets go of what nobody else asks for.
-
-        Whoever is answered first so frees what it was given before the next one goes on.
-        """
-        taken = {}
-        for key in keys:
-            self.keys[key] -= 1
-            if key in found:
-                taken[key] = found[key] if self.keys[key] else found.pop(key)
+    def take(self, keys: Sequence[Any], most: int) -> list[_Asked] | None:
+        """Takes keys along, unless there would then be more than `most`: then returns None."""
+        # Keys are long: each is looked up as seldom as can be.
+        known = [self.asked.get(key) for key in keys]
+        new = known.count(None)
+        if new and len(self.asked) + new > most:
+            return None
+        taken = []
+        for key, one in zip(keys, known, strict=True):
+            if one is None:
+                one = self.asked[key] = _Asked()
+            one.askers += 1
+            taken.append(one)
         return taken
 
     def answer(self, found: dict[Any, Any]) -> None:
         """Hands everybody what was found."""
+        for key, one in self.asked.items():
+            if key in found:
+                one.found, one.value = True, found[key]
         for follower in self.followers:
             if not follower.done():
-                follower.set_result(found)
+                follower.set_result(True)
 
     def fail(self, error: Exception) -> None:
         """Tells everybody of an error that is nobody's own."""
@@ -131,11 +141,27 @@ class _Batch:
         """Has everybody who has no answer ask alone."""
         for follower in self.followers:
             if not follower.done():
-                follower.set_result(None)
+                follower.set_result(False)
 
 
-async def _follow(batch: _Batch, keys: Sequence[K], read: Read[K, V]) -> dict[K, V]:
-    follower: asyncio.Future[dict[Any, Any] | None] = asyncio.get_running_loop().create_future()
+async def _follow(
+    batch: _Batch, keys: Sequence[K], mine: list[_Asked], read: Read[K, V]
+) -> dict[K, V]:
+    follower: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     batch.followers.append(follower)
-    found = await follower
-    return await read(list(keys)) if found is None else batch.take_out(found, keys)
+    return _taken_out(keys, mine) if await follower else await read(list(keys))
+
+
+def _taken_out(keys: Sequence[K], mine: list[_Asked]) -> dict[K, Any]:
+    """Returns what was found for these keys, and lets go of what nobody else asks for.
+
+    Whoever is answered first so frees what it was given before the next one goes on.
+    """
+    taken = {}
+    for key, one in zip(keys, mine, strict=True):
+        one.askers -= 1
+        if one.found:
+            taken[key] = one.value
+            if not one.askers:
+                one.value = None
+    return taken
