@@ -42,6 +42,7 @@ from app.backends.sql.dialects.dialect import (
 )
 from app.backends.sql.dialects.packed_messages import packed_items, within
 from app.backends.sql.dialects.postgresql_appends import PostgresqlAppends
+from app.backends.sql.dialects.postgresql_connections import DRIVER_ERRORS
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
 from app.backends.sql.dialects.postgresql_search import PostgresqlSearchIndex
 from app.backends.sql.dialects.server import (
@@ -93,7 +94,7 @@ class PostgresqlDialect(ServerDialect):
     transactional_ddl = True
     merges = True
     search = PostgresqlSearchIndex()
-    driver_errors = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    driver_errors = DRIVER_ERRORS
 
     def driver_url(self, url: URL) -> URL:
         options = driver_options(url, show(url), ("host", "sslmode"))

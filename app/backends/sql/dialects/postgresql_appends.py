@@ -21,7 +21,7 @@ from app.backends.sql.dialects.postgresql_append_statement import (
     Shape,
     append_statement,
 )
-from app.backends.sql.dialects.postgresql_connections import Connections, connection_arguments
+from app.backends.sql.dialects.postgresql_connections import DRIVER_ERRORS, connections_of
 from app.backends.sql.draft import ADDED_COLUMNS, Draft, added_values
 from app.backends.sql.idempotency import to_record
 from app.backends.sql.known_sessions import Known, KnownSessions
@@ -40,12 +40,7 @@ from app.backends.sql.together import Outcome, Work, draft_together, hold_known
 from app.model.changes import Committed
 from app.model.identifiers import SessionId
 
-_ERRORS = (
-    *DATABASE_ERRORS,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+_ERRORS = (*DATABASE_ERRORS, *DRIVER_ERRORS)
 
 _READ_SESSIONS = f"""
     SELECT {columns(SESSION_COLUMNS, "s")}, s.archived_through, s.xmin::text
@@ -89,8 +84,9 @@ class PostgresqlAppends:
         """
         self._dialect = dialect
         self._engine = engine
-        self._arguments = connection_arguments(engine, url, arguments)
-        self._connections = Connections(self._connect, size, wait_seconds)
+        self._connections = connections_of(
+            engine, url, arguments, size=size, wait_seconds=wait_seconds
+        )
         self._prepared: dict[asyncpg.Connection, dict[Shape, Any]] = {}
         self._known = KnownSessions()
 
@@ -142,9 +138,6 @@ class PostgresqlAppends:
 
     async def close(self) -> None:
         await self._connections.close()
-
-    async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(**self._arguments)
 
     async def _take(self) -> asyncpg.Connection:
         try:

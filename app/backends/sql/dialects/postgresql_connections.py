@@ -26,21 +26,13 @@ _SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 """Planning takes longer than what is planned for, and left to itself the server plans anew
 wherever a plan for some values looks a little cheaper."""
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises."""
+
 _CLOSING_SECONDS = 5.0
 
 _IDLE_SECONDS = 240.0
 """Firewalls forget a connection that says nothing for longer, and tell nobody."""
-
-
-def connection_arguments(engine: Engine, url: URL, given: dict[str, Any]) -> dict[str, Any]:
-    """Returns what asyncpg takes to connect as an engine does; each statement is planned once.
-
-    `url` and `given` are the engine's.
-    """
-    _, own = engine.dialect.create_connect_args(url)
-    arguments = {name: value for name, value in own.items() if name not in _OURS} | given
-    settings = {**given.get("server_settings", {}), **_SETTINGS}
-    return {**arguments, "server_settings": settings}
 
 
 class Connections:
@@ -164,13 +156,25 @@ class Connections:
             closing.add_done_callback(self._closing.discard)
 
 
+def connections_of(
+    engine: Engine, url: URL, given: dict[str, Any], *, size: int, wait_seconds: float
+) -> Connections:
+    """Returns connections that connect as an engine does; each statement is planned once.
+
+    `url` and `given` are the engine's, the rest as for `Connections`.
+    """
+    _, own = engine.dialect.create_connect_args(url)
+    arguments = {name: value for name, value in own.items() if name not in _OURS} | given
+    arguments["server_settings"] = {**given.get("server_settings", {}), **_SETTINGS}
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(**arguments)
+
+    return Connections(connect, size, wait_seconds)
+
+
 async def _close(connection: asyncpg.Connection) -> None:
     try:
         await connection.close(timeout=_CLOSING_SECONDS)
-    except (
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-        OSError,
-    ):
+    except (*DRIVER_ERRORS, OSError):
         connection.terminate()

@@ -8,7 +8,7 @@ import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.backends.sql.dialects.postgresql_connections import Connections, connection_arguments
+from app.backends.sql.dialects.postgresql_connections import connections_of
 from app.backends.sql.prepared import PreparedStatements, Query
 from app.backends.sql.reads import Rows, announce
 
@@ -34,8 +34,9 @@ class PostgresqlReads:
         """
         self._engine = engine.sync_engine
         self._statements = PreparedStatements(engine.dialect)
-        self._arguments = connection_arguments(self._engine, url, arguments)
-        self._connections = Connections(self._connect, size, wait_seconds)
+        self._connections = connections_of(
+            self._engine, url, arguments, size=size, wait_seconds=wait_seconds
+        )
 
     async def fetch(self, query: Query, *, long: bool = False) -> Rows:
         statement, parameters = query
@@ -69,9 +70,6 @@ class PostgresqlReads:
     async def close(self) -> None:
         """Waits for what is being read and closes the connections."""
         await self._connections.close()
-
-    async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(**self._arguments)
 
 
 async def _fetch_by_values(
