@@ -12,7 +12,7 @@ was asked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from app.model.errors import StoreUnavailable
@@ -26,7 +26,7 @@ MOST_ROWS = 512
 _ROW_BYTES = 8_192
 """A larger row counts as several, so that a merged answer is 4 MiB at most."""
 
-Read: TypeAlias = Callable[[list[K]], Awaitable[dict[K, V]]]
+Read: TypeAlias = Callable[[list[K]], Awaitable[Mapping[K, V]]]
 """Reads by key. A key that is not in the answer is not there, or not in scope."""
 
 
@@ -50,12 +50,11 @@ class MergedReads:
 
     async def load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> dict[K, V]:
+    ) -> Mapping[K, V]:
         """Returns what `read` answers for these keys, asked alone or together with others.
 
         All reads of one `kind` have to read alike; each key may give as many as `rows` rows. `keys`
-        has each once.
-        Raises what `read` raises for these keys alone.
+        has each once. Raises what `read` raises for these keys alone.
         """
         batch = self._gathering.get(kind)
         mine = None if batch is None else batch.take(keys, MOST_ROWS // rows)
@@ -122,7 +121,7 @@ class _Batch:
             taken.append(one)
         return taken
 
-    def answer(self, found: dict[Any, Any]) -> None:
+    def answer(self, found: Mapping[Any, Any]) -> None:
         """Hands everybody what was found."""
         for key, one in self.asked.items():
             if key in found:
@@ -146,7 +145,7 @@ class _Batch:
 
 async def _follow(
     batch: _Batch, keys: Sequence[K], mine: list[_Asked], read: Read[K, V]
-) -> dict[K, V]:
+) -> Mapping[K, V]:
     follower: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     batch.followers.append(follower)
     return _taken_out(keys, mine) if await follower else await read(list(keys))

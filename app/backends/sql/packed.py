@@ -136,10 +136,7 @@ def pack_paged_sessions(statement: Select[Any]) -> Select[Any]:
     given = statement.subquery("given")
     before, behind, *_ = given.c
     session = func.json_array(*_session_fields(given))
-    return _packed(func.json_array(before, behind, func.iif(given.c.id.is_(None), None, session)))
-
-
-def _packed(row: ColumnElement[Any]) -> Select[Any]:
+    row = func.json_array(before, behind, func.iif(given.c.id.is_(None), None, session))
     return select(cast(func.json_group_array(row), LargeBinary))
 
 

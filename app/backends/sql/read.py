@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -108,7 +108,7 @@ class SqlReader:
 
     async def _load(
         self, kind: Hashable, keys: Sequence[K], read: Read[K, V], *, rows: int = 1
-    ) -> dict[K, V]:
+    ) -> Mapping[K, V]:
         """Returns what a read answers, merged with others of its kind where the dialect can."""
         self._require_open()
         if not keys:
@@ -133,12 +133,12 @@ class SqlReader:
     ) -> dict[Any, R]:
         """Returns sessions, users, agents or profiles by id; `make` makes them of rows."""
 
-        async def read(ids: Sequence[str]) -> dict[str, bytes | R]:
+        async def read(ids: Sequence[str]) -> Mapping[str, bytes | R]:
             if self._dialect.packs:
                 with suppress(InvalidInput):  # a record too large for one value
                     packed = by_id(self._dialect, table, ids, scope, packed=True)
                     return {row[0]: row[1] for row in await self._rows(packed)}
-            return {**await self._by_id(table, ids, scope, make)}
+            return await self._by_id(table, ids, scope, make)
 
         records: dict[Any, R] = {}
         spoiled: list[str] = []
@@ -230,15 +230,15 @@ class SqlReader:
 
     async def _message_pages(
         self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
-    ) -> dict[MessagePageRequest, PackedPage | Page[Message]]:
+    ) -> Mapping[MessagePageRequest, PackedPage | Page[Message]]:
         packed = packed_pages(self._dialect, kind, requests, scope)
         if packed is not None:
             with suppress(InvalidInput):  # a page too large for one value
                 rows = await self._rows(packed)
                 size = sum([len(row[3]) for row in rows])
                 self._message_weight.note(size, len(rows) * (kind.limit + 1))
-                return {**pages_of_packed(requests, rows)}
-        return {**await self._pages_in_rows(kind, scope, requests)}
+                return pages_of_packed(requests, rows)
+        return await self._pages_in_rows(kind, scope, requests)
 
     async def _pages_in_rows(
         self, kind: Kind, scope: Scope, requests: list[MessagePageRequest]
