@@ -37,12 +37,16 @@ def encode_message_cursor(session_id: SessionId, sequence: Sequence) -> str:
 
 
 def _session_part(session_id: str) -> str:
-    return encode_opaque(_owner_sum("message", session_id).to_bytes(4, "big")[:WHOLE_BYTES])
+    return encode_opaque(_short_sum(_owner_sum("message", session_id)))
 
 
 def _sequence_part(sequence: int) -> str:
     place = b"%d" % sequence
-    return encode_opaque(crc32(place).to_bytes(4, "big")[:WHOLE_BYTES] + place)
+    return encode_opaque(_short_sum(crc32(place)) + place)
+
+
+def _short_sum(checksum: int) -> bytes:
+    return checksum.to_bytes(_SUM_BYTES, "big")[:WHOLE_BYTES]
 
 
 _SESSIONS = Remembered(_session_part, 1_024)
