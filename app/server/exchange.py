@@ -23,6 +23,7 @@ from app.server.whole_response import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.server.origins import Headers
     from app.server.refusal import Refusal
 
 _IDS = Random(SystemRandom().getrandbits(256))  # noqa: S311
@@ -93,7 +94,7 @@ class Exchange:
 
     def refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         """Returns a refusal, in the JSON type that the client likes best."""
-        media_type = negotiate(accept_header(request)).json or MediaType.JSON
+        media_type = negotiate(accept_header(request.headers)).json or MediaType.JSON
         return self.respond(
             orjson.dumps({"errors": [refusal.formatted_error()]}),
             _CONTENT_TYPES[media_type],
@@ -137,6 +138,6 @@ def new_request_id() -> str:
     return f"{_IDS.getrandbits(64):016x}"
 
 
-def accept_header(request: web.Request) -> str:
+def accept_header(headers: Headers) -> str:
     """Returns the Accept header of a request, its repetitions joined; empty when there is none."""
-    return ", ".join(request.headers.getall("Accept", ()))
+    return ", ".join(headers.getall("Accept", ()))

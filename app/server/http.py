@@ -55,7 +55,7 @@ class GraphQLEndpoint:
         if method == "GET":
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._open_socket(request, exchange)
-            if self._page is not None and negotiate(accept_header(request)).page:
+            if self._page is not None and negotiate(accept_header(request.headers)).page:
                 return self._page.respond(exchange)
         elif method != "POST":
             return self._answer_other(request, exchange)
@@ -161,7 +161,7 @@ class GraphQLEndpoint:
         return await serve_socket(request, exchange, self._parts, self._lifecycle)
 
     def _negotiate(self, request: web.Request) -> Acceptable:
-        acceptable = negotiate(accept_header(request))
+        acceptable = negotiate(accept_header(request.headers))
         if acceptable.json is None and not acceptable.event_stream:
             raise Refusal(
                 406,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11
 
-from app.server.exchange import json_head
+from app.server.exchange import accept_header, json_head
 from app.server.negotiation import Acceptable, MediaType, negotiate
 from app.server.refusal import Refusal
 from app.server.request_parsing import check_content_type
@@ -88,7 +88,7 @@ class KnownHeads:
             or any(name in headers for name in _OF_THEIR_OWN)
         ):
             return None
-        acceptable = negotiate(", ".join(headers.getall("Accept", ())))
+        acceptable = negotiate(accept_header(headers))
         if acceptable.json is None or acceptable.event_stream:
             return None
         try:

@@ -75,6 +75,15 @@ async def connected(url: str) -> AsyncIterator[Peer]:
         writer.close()
 
 
+@asynccontextmanager
+async def acquainted(world: World) -> AsyncIterator[Peer]:
+    """Serves a world, to a client that has asked twice: the second time its head was known."""
+    async with world.serve() as url, connected(url) as peer:
+        for _ in range(2):
+            await peer.ask("{ hello }")
+        yield peer
+
+
 @pytest.fixture
 def short(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The bodies of the requests that have gone the short way."""
@@ -149,9 +158,7 @@ COST = {"extensions": {"cost": {"nodes": 0, "limit": 10_000}}}
 
 
 async def test_pipelined_requests_are_answered_in_order(short: list[bytes], world: World) -> None:
-    async with world.serve() as url, connected(url) as peer:
-        for _ in range(2):
-            await peer.ask("{ hello }")
+    async with acquainted(world) as peer:
         peer.send(post("{ slow }"))
         await world.waiting.reach(1)
         assert len(short) == 2
@@ -224,9 +231,7 @@ async def test_what_is_more_than_an_answer_goes_the_long_way(
 async def test_what_is_wrong_with_a_body_is_said_on_a_connection_that_goes_on(
     short: list[bytes], world: World
 ) -> None:
-    async with world.serve() as url, connected(url) as peer:
-        for _ in range(2):
-            await peer.ask("{ hello }")
+    async with acquainted(world) as peer:
         whole = post("{ hello }")
         peer.send(whole[:-1], b"]")
         status, headers, body = await peer.answer()
@@ -279,9 +284,7 @@ async def test_credentials_are_looked_at_each_time(short: list[bytes], world: Wo
 async def test_a_query_is_cancelled_when_its_client_leaves(
     short: list[bytes], world: World, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    async with world.serve() as url, connected(url) as peer:
-        for _ in range(2):
-            await peer.ask("{ hello }")
+    async with acquainted(world) as peer:
         peer.send(post("{ slow }"))
         await world.waiting.reach(1)
         assert len(short) == 2
@@ -379,9 +382,7 @@ async def test_an_idle_connection_is_closed(
 async def test_a_client_that_sends_nonsense_next_is_told_so_and_cut_off(
     short: list[bytes], world: World
 ) -> None:
-    async with world.serve() as url, connected(url) as peer:
-        for _ in range(2):
-            await peer.ask("{ hello }")
+    async with acquainted(world) as peer:
         peer.send(post("{ slow }"))
         await world.waiting.reach(1)
         assert len(short) == 2
