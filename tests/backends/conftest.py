@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
+from app.backends.open import open_backend
 from app.backends.protocol import EVERYTHING
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.open import open_sqlite
@@ -32,6 +34,13 @@ async def store(path: Path) -> AsyncIterator[SqlBackend]:
     backend, _ = await open_sqlite(path, migrate=True)
     yield backend
     await backend.close()
+
+
+async def opened(url: URL) -> SqlBackend:
+    """Opens the store of a database server."""
+    backend = await open_backend(url.render_as_string(hide_password=False))
+    assert isinstance(backend, SqlBackend)
+    return backend
 
 
 def said(text: str) -> NewMessage:

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import URL, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.backends.open import open_backend
 from app.backends.protocol import EVERYTHING, Scope, Severity
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.tables import agents, users
@@ -22,7 +21,7 @@ from app.model.identifiers import AgentId, Revision, Sequence, SessionId, UserId
 from app.model.message import MessageRole, NewMessage, Sender
 from app.model.parts import TextPart
 from app.model.session import Session
-from tests.backends.conftest import AT, commit, create, said
+from tests.backends.conftest import AT, commit, create, opened, said
 from tests.backends.cutting_proxy import Cut, CuttingProxy
 from tests.backends.statements import Statements
 from tests.databases import DatabaseServer
@@ -36,12 +35,6 @@ SPEAK = AddMessages((said("hello"),))
 async def url(postgresql: DatabaseServer) -> URL:
     """The URL of an empty database."""
     return make_url(await postgresql.fresh("appends"))
-
-
-async def opened(url: URL) -> SqlBackend:
-    backend = await open_backend(url.render_as_string(hide_password=False))
-    assert isinstance(backend, SqlBackend)
-    return backend
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.backends.open import open_backend
 from app.backends.protocol import EVERYTHING, Backend, Severity
 from app.backends.sql.backend import SqlBackend
 from app.backends.sql.tables import sessions
@@ -22,7 +21,7 @@ from app.model.events import LogRead, LogSlice
 from app.model.identifiers import Epoch, SessionId, UserId
 from app.model.message import Message
 from app.model.paging import MessagePageRequest, Page, Window
-from tests.backends.conftest import AT, SESSION, commit, create, said
+from tests.backends.conftest import AT, SESSION, commit, create, opened, said
 from tests.backends.cutting_proxy import Cut, CuttingProxy
 from tests.databases import DatabaseServer
 
@@ -49,12 +48,6 @@ def collect_cut_connections() -> Iterator[None]:
 async def url(server: DatabaseServer) -> URL:
     """The URL of an empty database."""
     return make_url(await server.fresh("writing"))
-
-
-async def opened(url: URL) -> SqlBackend:
-    backend = await open_backend(url.render_as_string(hide_password=False))
-    assert isinstance(backend, SqlBackend)
-    return backend
 
 
 @pytest.fixture
