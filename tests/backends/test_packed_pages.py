@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine
 
 from app.backends.protocol import EVERYTHING, Scope
@@ -116,6 +117,55 @@ async def test_parts_of_other_versions_come_whole_with_the_same_statement(
     assert isinstance(page, Page)
     assert [message.parts for message in page.items] == [(TextPart("one"),), (other, *KNOWN)]
     assert len(statements.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "damage"),
+    [
+        ("created_at", '"],["'),
+        ("created_at", '4"],["'),
+        ("created_at", '4"],null,null,[[],[]],["'),
+        ("usage", 'null],[{"evil":1},{},{}'),
+        ("metadata", "{},{}"),
+        ("metadata", '{}],["1","2"],["3","4"],[[]'),
+        ("parts", "[],[]"),
+        ("parts", ""),
+    ],
+)
+@pytest.mark.parametrize("texts", [("one",), ("one", "two")])
+async def test_a_damaged_message_changes_no_other(
+    store: SqlBackend, path: Path, column: str, damage: str, texts: tuple[str, ...]
+) -> None:
+    other = SessionId("6" * 32)
+    await create(store, *texts)
+    await create(store, "three", "four", session=other)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            f"UPDATE messages SET {column} = ? WHERE session_id = ? AND sequence = ?",
+            (damage, SESSION, len(texts)),
+        )
+        connection.commit()
+    asked = [
+        MessagePageRequest(session, Window(50), fields=frozenset({column, "parts", "created_at"}))
+        for session in (SESSION, other)
+    ]
+
+    async def answers(reader: SqlReader) -> list[Any]:
+        """Returns each page's messages but the damaged one, or that it can't be read."""
+        found: list[Any] = []
+        for together in (asked, asked[:1], asked[1:]):
+            try:
+                pages = await reader.page_messages(together, EVERYTHING)
+            except ValueError:  # what is stored can't be read
+                found.append(ValueError)
+            else:
+                read = [pages[request] for request in together]
+                assert all(isinstance(page, Page) for page in read)
+                found.append([page.items for page in read if isinstance(page, Page)])
+        return found
+
+    async with reading(path, SqliteDialect()) as packed, reading(path, RowsDialect()) as rows:
+        assert await answers(packed) == await answers(rows)
 
 
 async def test_a_page_too_large_for_one_value_comes_row_by_row(

@@ -31,14 +31,14 @@ class Kind(NamedTuple):
 def by_kind(requests: Collection[MessagePageRequest]) -> dict[Kind, list[MessagePageRequest]]:
     """Returns the requests, each once, with those that one statement answers side by side."""
     sizes: dict[Any, list[MessagePageRequest]] = {}
+    alike: list[MessagePageRequest] = []
+    window = fields = None
     for request in dict.fromkeys(requests):
-        window = request.window
-        size = (window.take, window.limit, request.fields)
-        alike = sizes.get(size)
-        if alike is None:
-            sizes[size] = [request]
-        else:
-            alike.append(request)
+        # Fields of one document share their windows.
+        if request.window is not window or request.fields is not fields:
+            window, fields = request.window, request.fields
+            alike = sizes.setdefault((window.take, window.limit, fields), [])
+        alike.append(request)
     return {
         Kind(take, limit, fields, _common_end(alike)): alike
         for (take, limit, fields), alike in sizes.items()
@@ -48,10 +48,15 @@ def by_kind(requests: Collection[MessagePageRequest]) -> dict[Kind, list[Message
 def _common_end(requests: Sequence[MessagePageRequest]) -> MessageScope | None:
     """Returns which messages of a session the requests all want an end of, None for others."""
     scope = requests[0].messages
+    known = None
     for request in requests:
         window = request.window
-        if request.messages is not scope or window.after is not None or window.before is not None:
+        if request.messages is not scope:
             return None
+        if window is not known:
+            if window.after is not None or window.before is not None:
+                return None
+            known = window
     return scope
 
 

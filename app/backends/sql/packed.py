@@ -1,44 +1,69 @@
 """Pages as JSON texts, decoded to objects of the model in one step.
 
-The decoder makes the messages of a page without any Python in between. And sqlite3 gives up the
+The messages of a page are made without any Python for each of them. And sqlite3 gives up the
 interpreter's lock for every row that it steps to, which a thread that reads has to win back each
 time from a busy event loop: a page that comes as one value is one step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, cast, func, select
 
 from app.backends.sql.rows import SESSION_COLUMNS
-from app.model.message import Message
+from app.model.identifiers import Sequence, SessionId
+from app.model.message import Message, MessageRole, MessageStatus, Sender
 from app.model.paging import MessagePageRequest, Page, cut_page
-from app.model.parts import decode_parts
+from app.model.parts import KnownPart, Part, decode_parts
 from app.model.session import Session
+from app.model.timestamps import Timestamp
 
-M = TypeVar("M")
 P = TypeVar("P")
 
 PagedSessions: TypeAlias = tuple[tuple[int, int, Session | None], ...]
 """For each row whether something lies beyond the bound before and behind, and the session."""
 
 
-class _Items(Struct, Generic[M], array_like=True, gc=False):
-    """The messages of a page without their session's id, and how many there have to be."""
+class _Columns(Struct, Generic[P], array_like=True, gc=False, forbid_unknown_fields=True):
+    """The messages of a page, field by field; None for what was not read.
 
-    count: int
-    items: list[M]
+    A damaged text that closes its array moves the fields behind it, and there is one too many.
+    """
+
+    sequence: list[Sequence]
+    role: list[MessageRole] | None
+    status: list[MessageStatus] | None
+    preview: list[str | None] | None
+    sender: list[Sender | None] | None
+    model: list[str | None] | None
+    usage: list[dict[str, Any] | None] | None
+    metadata: list[dict[str, Any]] | None
+    created_at: list[Timestamp] | None
+    edited_at: list[Timestamp | None] | None
+    archived_at: list[Timestamp | None] | None
+    parts: list[P] | None
 
 
-_MESSAGE: Decoder[Message] = Decoder(Message)
-_ITEMS: Decoder[_Items[Message]] = Decoder(_Items[Message])
-_UNSURE_ITEMS: Decoder[_Items[list[Raw]]] = Decoder(_Items[list[Raw]])
-_PARTS = Message.__struct_fields__.index("parts")
+MESSAGE_FIELDS = _Columns.__struct_fields__
+"""The fields of a message in the order in which a packed page has them."""
+
+_COLUMNS: Decoder[_Columns[tuple[Part, ...]]] = Decoder(_Columns[tuple[KnownPart, ...]])
+_COLUMNS_OF_ANY_PARTS: Decoder[_Columns[Raw]] = Decoder(_Columns[Raw])
+
+# What stands for values that were not read.
+_NONE: Iterable[None] = repeat(None)
+_ROLE = repeat(MessageRole.USER)
+_STATUS = repeat(MessageStatus.COMPLETE)
+_PARTS: Iterable[tuple[Part, ...]] = repeat(())
+_METADATA: Iterable[dict[str, Any]] = repeat({})
+_CREATED_AT = repeat(Timestamp(""))
 
 PAGED_SESSIONS: Decoder[PagedSessions] = Decoder(PagedSessions)
 
@@ -62,12 +87,9 @@ class PackedPage:
     def page_of(self, request: MessagePageRequest) -> Page[Message] | None:
         """Returns the page, None where it is not as it should be: its rows tell what that is."""
         if self._page is None:
-            items = _items_of(self._items)
+            items = _items_of(request.session_id, self._items)
             if items is not None:
-                window, session_id = request.window, request.session_id
-                for message in items:
-                    # One text for all of them, whose hash is then known for all of them.
-                    force_setattr(message, "session_id", session_id)
+                window = request.window
                 self._page = cut_page(
                     items,
                     window.limit,
@@ -79,33 +101,60 @@ class PackedPage:
         return self._page
 
 
-def _items_of(packed: bytes) -> list[Message] | None:
+def _items_of(session_id: SessionId, packed: bytes) -> list[Message] | None:
+    """Returns a page's messages, ascending. None for what is damaged."""
     try:
-        found = _decode(packed)
-    except (DecodeError, UnicodeError):
-        return None
-    items = found.items
-    if found.count != len(items):
-        return None
-    if len(items) > 1:
-        items.sort(key=_SEQUENCE)
-    return items
-
-
-def _decode(packed: bytes) -> _Items[Message]:
-    try:
-        return _ITEMS.decode(packed)
+        found: _Columns[Any] = _COLUMNS.decode(packed)
     except (DecodeError, UnicodeError):
         # A kind of part, or a field of one, of another version.
-        found = _UNSURE_ITEMS.decode(packed)
-        return _Items(found.count, [*map(_message, found.items)])
+        return _items_of_any_parts(session_id, packed)
+    return _messages(session_id, found, found.parts) if _is_even(found) else None
 
 
-def _message(fields: list[Raw]) -> Message:
-    """Returns the message of its fields, unknown parts kept as they are."""
-    values = [bytes(field) for field in fields]
-    parts, values[_PARTS] = decode_parts(values[_PARTS]), b"[]"
-    return replace(_MESSAGE.decode(b"[%b]" % b",".join(values)), parts=parts)
+def _items_of_any_parts(session_id: SessionId, packed: bytes) -> list[Message] | None:
+    try:
+        found = _COLUMNS_OF_ANY_PARTS.decode(packed)
+        if not _is_even(found):
+            return None
+        parts = [decode_parts(bytes(raw)) for raw in found.parts or ()]
+    except (DecodeError, ValueError, TypeError):
+        return None
+    return _messages(session_id, found, parts)
+
+
+def _is_even(found: _Columns[Any]) -> bool:
+    """Tells whether all fields that were read have as many values.
+
+    A text that grows too long may come to nothing without an error.
+    """
+    return len({len(values) for values in astuple(found) if values is not None}) == 1
+
+
+def _messages(
+    session_id: SessionId, found: _Columns[Any], parts: list[tuple[Part, ...]] | None
+) -> list[Message]:
+    sequence = found.sequence
+    items = list(
+        map(
+            Message,
+            repeat(session_id),
+            sequence,
+            found.role or _ROLE,
+            found.status or _STATUS,
+            parts or _PARTS,
+            found.preview or _NONE,
+            found.sender or _NONE,
+            found.model or _NONE,
+            found.usage or _NONE,
+            found.metadata or _METADATA,
+            found.created_at or _CREATED_AT,
+            found.edited_at or _NONE,
+            found.archived_at or _NONE,
+        )
+    )
+    if sequence != sorted(sequence):
+        items.sort(key=_SEQUENCE)
+    return items
 
 
 _SEQUENCE = attrgetter("sequence")

@@ -1,68 +1,54 @@
-"""Writing a row of messages as JSON text in the database."""
+"""Writing pages of messages as JSON text in the database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.backends.sql.dialects.dialect import UNREAD
-from app.backends.sql.rows import MESSAGE_COLUMNS
+from app.backends.sql.packed import MESSAGE_FIELDS
 from app.model.message import MessageScope
 
 _SENDER = ("sender_name", "sender_user_id", "sender_agent_id")
-_JSON = frozenset({"parts", "metadata"})
+_JSON = frozenset({"sender", "usage", "metadata", "parts"})
 _PLAIN = frozenset({"role", "status", "created_at"})
-"""Texts that need no escaping: they come from fixed sets and formats."""
+"""Texts that are never null and need no escaping: they come from fixed sets and formats."""
 
 
 def packed_items(
     alias: str,
     wanted: frozenset[str] | None,
-    quote: Callable[[str], str],
     aggregate: str,
-    *,
-    integer: str = "%s",
+    array: Callable[[str], str],
+    quoted: Callable[[str], str],
 ) -> str:
     """Returns the expression of the text that a `PackedPage` is decoded from.
 
-    It has how many messages there are and then them all: counted because a text that grows too
-    long may come to nothing without an error. `aggregate` is the function that joins texts.
+    It is a JSON array of the fields of `MESSAGE_FIELDS`, for each the array of its values: a text
+    for each message costs a database more than a text for each field. What is not `wanted` (None:
+    all is) is null and is not read. `aggregate` is the function that joins texts, `array` returns
+    the expression of the JSON array of numbers, texts and nulls, `quoted` that of one as JSON;
+    stored JSON goes in as it is.
     """
-    items = f"{aggregate}({message_as_json(alias, wanted, quote, integer)}, ',')"
-    return f"'[' || count(*) || ',[' || coalesce({items}, '') || ']]'"
-
-
-def message_as_json(
-    alias: str, wanted: frozenset[str] | None, quote: Callable[[str], str], integer: str
-) -> str:
-    """Returns the expression of a message as the JSON array that `Message` is decoded from.
-
-    Its session is left empty: it is the same for all of a page, and known. What is not `wanted`
-    (None: all is) is a constant and is not read. `quote` returns the expression of any text, or
-    null, in JSON, `integer` is how `format` writes a number, and stored JSON goes in as it is. One
-    call of `format`: SQLite would make a new text for each `||`.
-    """
-    template: list[str] = []
-    values: list[str] = []
-    for column in MESSAGE_COLUMNS:
-        name = column.name
-        if name in _SENDER[1:]:
+    written: list[str] = []
+    between = "["
+    for name in MESSAGE_FIELDS:
+        if wanted is not None and (_SENDER[0] if name == "sender" else name) not in wanted:
+            between += "null,"
             continue
-        if name == "session_id":
-            template.append('""')
-            continue
-        if wanted is not None and name not in wanted:
-            template.append(_constant(name))
-            continue
-        template.append('"%s"' if name in _PLAIN else integer if name == "sequence" else "%s")
         value = f"{alias}.{name}"
-        if name == "sender_name":
-            value = _sender(alias, quote)
-        elif name == "usage":
-            value = f"coalesce({value}, 'null')"
-        elif name != "sequence" and name not in _JSON and name not in _PLAIN:
-            value = quote(value)
-        values.append(value)
-    return f"format('[{','.join(template)}]', {', '.join(values)})"
+        if name in _JSON:
+            joined = f"{aggregate}({_json(alias, name, quoted)}, ',')"
+            written += [f"'{between}['", f"coalesce({joined}, '')"]
+            between = "],"
+            continue
+        if name in _PLAIN:
+            joined = f"""'["' || {aggregate}({value}, '","') || '"]'"""
+            values = f"coalesce({joined}, '[]')"
+        else:
+            values = array(value)
+        written += [f"'{between}'", values]
+        between = ","
+    # Each `||` makes a new text of all before it: what is largest comes last.
+    return f"{' || '.join(written)} || '{between[:-1]}]'"
 
 
 def within(scope: MessageScope, sequence: str, archived_through: str) -> str:
@@ -76,12 +62,11 @@ def within(scope: MessageScope, sequence: str, archived_through: str) -> str:
             return "true"
 
 
-def _constant(name: str) -> str:
-    unread = UNREAD.get(name, "null").strip("'")
-    return f'"{unread}"' if name in _PLAIN else unread
-
-
-def _sender(alias: str, quote: Callable[[str], str]) -> str:
-    given = f"coalesce({', '.join(f'{alias}.{name}' for name in _SENDER)})"
-    quoted = ", ".join(quote(f"{alias}.{name}") for name in _SENDER)
-    return f"CASE WHEN {given} IS NULL THEN 'null' ELSE format('[%s,%s,%s]', {quoted}) END"
+def _json(alias: str, name: str, quoted: Callable[[str], str]) -> str:
+    """Returns the expression of what is JSON already, or is written as JSON for each message."""
+    if name == "sender":
+        given = f"coalesce({', '.join(f'{alias}.{part}' for part in _SENDER)})"
+        values = ", ".join(quoted(f"{alias}.{part}") for part in _SENDER)
+        return f"CASE WHEN {given} IS NULL THEN 'null' ELSE format('[%s,%s,%s]', {values}) END"
+    value = f"{alias}.{name}"
+    return f"coalesce({value}, 'null')" if name == "usage" else value

@@ -344,8 +344,7 @@ def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
         f"""
         {_pages(scoped)}
         SELECT r.number - 1, r.has_before, r.has_behind, (
-            SELECT convert_to(
-                {packed_items("m", wanted, _quoted, "string_agg")}, 'UTF8')
+            SELECT convert_to({_packed(wanted)}, 'UTF8')
             FROM ({_items(take, limit)}) m
         )
         FROM page r
@@ -365,8 +364,7 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
             JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
         )
         SELECT r.number - 1, 0, 0, (
-            SELECT convert_to(
-                {packed_items("m", wanted, _quoted, "string_agg")}, 'UTF8')
+            SELECT convert_to({_packed(wanted)}, 'UTF8')
             FROM (
                 SELECT * FROM messages i WHERE i.session_id = r.session_id
                 AND {within(scope, "i.sequence", "r.archived_through")}
@@ -377,6 +375,15 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
         """,  # noqa: S608 - nothing in it comes from a client
         Text,
     )
+
+
+def _packed(wanted: frozenset[str] | None) -> str:
+    return packed_items("m", wanted, "string_agg", _array, _quoted)
+
+
+def _array(expression: str) -> str:
+    # Faster than `json_agg`, and without spaces to read over.
+    return f"coalesce('[' || string_agg({_quoted(expression)}, ',') || ']', '[]')"
 
 
 def _quoted(expression: str) -> str:

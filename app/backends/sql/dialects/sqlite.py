@@ -312,11 +312,11 @@ def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> Te
 
 
 def _packed(wanted: frozenset[str] | None) -> str:
-    return packed_items("m", wanted, _quoted, "group_concat", integer="%d")
+    return packed_items("m", wanted, "group_concat", "json_group_array({})".format, _quoted)
 
 
 def _quoted(expression: str) -> str:
-    return f"iif({expression} IS NULL, 'null', json_quote({expression}))"
+    return f"json_quote({expression})"
 
 
 # A page is a range of the primary key, and its far end the place of one message: looked up
