@@ -7,9 +7,11 @@ each value anew, which costs more than all else that is done for a small mutatio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING
+from dataclasses import MISSING, fields, is_dataclass
+from types import FunctionType
 from typing import Any, TypeAlias
 
+from graphql import GraphQLInputObjectType, get_named_type
 from strawberry.relay import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import (
@@ -20,14 +22,35 @@ from strawberry.types.arguments import (
 from strawberry.types.base import (
     StrawberryList,
     StrawberryMaybe,
+    StrawberryObjectDefinition,
     StrawberryOptional,
     has_object_definition,
 )
 from strawberry.types.enum import has_enum_definition
+from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 from strawberry.types.unset import UNSET
 
+from app.execution.input_source import InputClass
+
 Convert: TypeAlias = Callable[[Any], Any]
+
+_MAKING = ("__new__", "__setattr__")
+"""What makes an instance, beside its class's `__init__`."""
+
+
+class InputValue(dict[str, Any]):
+    """A coerced input object that brings along what Strawberry makes of it."""
+
+    __slots__ = ("made",)
+
+    made: Any
+    """None where somebody has taken it."""
+
+    def take(self) -> Any:
+        """Returns what was made, once: who asks next may not get what another may have changed."""
+        made, self.made = self.made, None
+        return made
 
 
 class ArgumentConversion:
@@ -118,6 +141,8 @@ class _Object:
         """Returns an instance of the type."""
         if value is None or value is UNSET:
             return value
+        if type(value) is InputValue and type(value.made) is self._class:
+            return value.take()
         given: dict[str, Any] = self._implied.copy()
         fields = self._fields
         for name, item in value.items():
@@ -134,3 +159,75 @@ def _list(item: Convert | None) -> Convert:
         return list(value) if item is None else [item(one) for one in value]
 
     return convert_list
+
+
+def is_checked_one_of(type_: GraphQLInputObjectType) -> bool:
+    """Tells whether a type is a `@oneOf` of Strawberry's, which checks its values itself."""
+    made_by = getattr(type_.out_type, "__qualname__", "")
+    return made_by == f"{GraphQLCoreConverter.from_input_object.__qualname__}.<locals>.check_one_of"
+
+
+def input_class(type_: GraphQLInputObjectType) -> InputClass | None:
+    """Returns the class that Strawberry makes instances of for a type of a schema.
+
+    None where there is more to it than to set attributes to the coerced values, or to what was
+    made of them: a constructor of its own, values that are converted themselves.
+    """
+    definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(definition, StrawberryObjectDefinition):
+        return None
+    if definition.from_input is not None or not definition.is_input:
+        return None
+    attributes = _plain_attributes(definition.origin)
+    names: dict[str, str] = {}
+    for name, field in type_.fields.items():
+        known = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if not isinstance(known, StrawberryField) or field.out_name not in (None, name):
+            return None
+        if _is_converted(known.resolve_type(type_definition=definition), field.type):
+            return None
+        names[name] = known.python_name
+    if attributes is None or attributes.keys() != set(names.values()):
+        return None
+    return InputClass(definition.origin, tuple(attributes), names, attributes)
+
+
+def _plain_attributes(class_: type) -> dict[str, Any] | None:
+    """Returns the defaults of a dataclass whose constructor sets its fields and does no more.
+
+    None for any other class. What has no default must be given or is None.
+    """
+    made = class_.__dict__.get("__init__")
+    # What dataclasses write has no file.
+    if not isinstance(made, FunctionType) or made.__code__.co_filename != "<string>":
+        return None
+    if hasattr(class_, "__post_init__") or not is_dataclass(class_):
+        return None
+    if any(getattr(class_, name) is not getattr(object, name) for name in _MAKING):
+        return None
+    if type(class_).__call__ is not type.__call__:
+        return None
+    attributes: dict[str, Any] = {}
+    for field in fields(class_):
+        if not field.init or field.default_factory is not MISSING:
+            return None
+        attributes[field.name] = None if field.default is MISSING else field.default
+    return attributes
+
+
+def _is_converted(declared: Any, type_: Any) -> bool:
+    """Tells whether Strawberry has another look at the values of a type, inside objects aside."""
+    while True:
+        if isinstance(declared, StrawberryMaybe) or declared is GlobalID:
+            return True
+        if isinstance(declared, LazyType):
+            declared = declared.resolve_type()
+        elif isinstance(declared, (StrawberryOptional, StrawberryList)):
+            declared = declared.of_type
+        else:
+            break
+    named = get_named_type(type_)
+    if not isinstance(named, GraphQLInputObjectType):
+        return False
+    definition = named.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return getattr(definition, "origin", None) is not declared

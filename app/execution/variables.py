@@ -5,13 +5,16 @@ value anew. Here an input type is read once; what it comes to are plain function
 is common and correct. For everything else (a wrong value, a single item where a list belongs, a
 type that contains itself) graphql-core is asked, whose answer and whose errors are the ones that
 count (GraphQL specification, section 6.1.2, CoerceVariableValues).
+
+What Strawberry makes of an input object is made on the way, where it is known what that is: to
+walk through it again would cost as much once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphql import (
     GraphQLBoolean,
@@ -37,19 +40,21 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.type import is_required_input_field
 from graphql.utilities.coerce_input_value import coerce_default_value
 
-Coerce: TypeAlias = Callable[[Any, list[int]], Any]
-"""From a value that is not null to the coerced one. The list holds one number, how many more
-objects and list items there may be; it goes below zero, or `Uncommon` is raised."""
+from app.execution.input_source import (
+    Both,
+    Coerce,
+    InputCoercion,
+    InputField,
+    Uncommon,
+    write_object,
+)
+from app.execution.strawberry_inputs import InputValue, input_class, is_checked_one_of
 
 SHAREABLE = (str, int, float, bool, type(None), Enum)
 """Classes of values that no resolver can change for the next one."""
 
 _MOST_LEVELS = 16
 """Input types nested deeper are left to graphql-core, which guards the depth of values."""
-
-
-class Uncommon(Exception):
-    """The value needs a closer look than is taken here. No error of the client by itself."""
 
 
 class VariableCoercer:
@@ -63,16 +68,17 @@ class VariableCoercer:
         schema: GraphQLSchema,
         definitions: Iterable[VariableDefinitionNode],
     ) -> None:
-        self._variables: list[_Variable] | None = []
+        self._variables: list[tuple[str, GraphQLVariableSignature, Coerce, _Variable]] | None = []
         for definition in definitions:
             signature = get_variable_signature(schema, definition)
             coerce = None
             if not isinstance(signature, GraphQLError):
-                coerce = types.coercion(signature.type)
+                coerce = types.coercion_of_variable(signature.type)
             if coerce is None or isinstance(signature, GraphQLError):
                 self._variables = None
                 return
-            self._variables.append(_Variable(signature, coerce))
+            variable = _Variable(signature)
+            self._variables.append((signature.name, signature, coerce, variable))
 
     def coerce(self, given: Mapping[str, Any], limit: int) -> VariableValues | None:
         """Returns the variables as graphql-core coerces them.
@@ -86,21 +92,25 @@ class VariableCoercer:
         coerced: dict[str, Any] = {}
         left = [limit]
         try:
-            for variable in self._variables:
-                variable.take(given, sources, coerced, left)
+            for name, signature, coerce, variable in self._variables:
+                value = given.get(name, Undefined)
+                if value is Undefined:
+                    variable.leave_out(sources, coerced)
+                else:
+                    sources[name] = VariableValueSource(signature, value)
+                    coerced[name] = coerce(value, left)
         except Exception:  # noqa: BLE001 - whatever it was, graphql-core says it in its own words
             return None
         return None if left[0] < 0 else VariableValues(sources, coerced)
 
 
 class _Variable:
-    """A variable that an operation declares."""
+    """A variable that an operation declares, for requests without it."""
 
-    __slots__ = ("_coerce", "_default", "_signature", "_unset")
+    __slots__ = ("_default", "_signature", "_unset")
 
-    def __init__(self, signature: GraphQLVariableSignature, coerce: Coerce) -> None:
+    def __init__(self, signature: GraphQLVariableSignature) -> None:
         self._signature = signature
-        self._coerce = coerce
         self._unset = VariableValueSource(signature)
         self._default: Any = Undefined
         if signature.default is not None:
@@ -108,20 +118,10 @@ class _Variable:
             # graphql-core makes it anew for each request, so that none can change another's.
             self._default = default if isinstance(default, SHAREABLE) else Uncommon
 
-    def take(
-        self,
-        given: Mapping[str, Any],
-        sources: dict[str, VariableValueSource],
-        coerced: dict[str, Any],
-        left: list[int],
-    ) -> None:
+    def leave_out(self, sources: dict[str, VariableValueSource], coerced: dict[str, Any]) -> None:
+        """Notes its default, if it has one. Raises `Uncommon` where it has to be given."""
         signature = self._signature
         name = signature.name
-        value = given.get(name, Undefined)
-        if value is not Undefined:
-            sources[name] = VariableValueSource(signature, value)
-            coerced[name] = self._coerce(value, left)
-            return
         sources[name] = self._unset
         if self._default is Uncommon:
             raise Uncommon
@@ -135,45 +135,55 @@ class InputTypes:
     """The input types of one schema, each compiled when it is first declared."""
 
     def __init__(self) -> None:
-        self._objects: dict[str, tuple[Coerce, int] | None] = {}
+        self._objects: dict[str, InputCoercion | None] = {}
 
-    def coercion(self, type_: GraphQLInputType) -> Coerce | None:
-        """Returns the coercion to a type, None where graphql-core has to do it."""
+    def coercion_of_variable(self, type_: GraphQLInputType) -> Coerce | None:
+        """Returns the coercion to a type, None where graphql-core has to do it.
+
+        An object that it gives is an `InputValue`.
+        """
         compiled = self._compile(type_)
-        return None if compiled is None or compiled[1] > _MOST_LEVELS else compiled[0]
+        if compiled is None or compiled.levels > _MOST_LEVELS:
+            return None
+        coerce = compiled.coerce
+        named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        if isinstance(named, GraphQLInputObjectType) and compiled.both is not None:
+            coerce = _kept_together(compiled.both)
+        return coerce if isinstance(type_, GraphQLNonNull) else _or_null(coerce)
 
-    def _compile(self, type_: GraphQLInputType) -> tuple[Coerce, int] | None:
-        """Returns the coercion and how many levels the type has."""
+    def _compile(self, type_: Any) -> InputCoercion | None:
+        """Returns the coercion to a type, for values that are not null."""
         if isinstance(type_, GraphQLNonNull):
-            # None of them takes null.
-            return self._compile_nullable(type_.of_type)
-        compiled = self._compile_nullable(type_)
-        return compiled and (_or_null(compiled[0]), compiled[1])
-
-    def _compile_nullable(self, type_: Any) -> tuple[Coerce, int] | None:
+            return self._compile(type_.of_type)
         if isinstance(type_, GraphQLList):
             item = self._compile(type_.of_type)
-            return item and (_list(item[0]), item[1] + 1)
+            nullable = not isinstance(type_.of_type, GraphQLNonNull)
+            return item and _list(item, nullable=nullable)
         if isinstance(type_, GraphQLInputObjectType):
             if type_.name not in self._objects:
                 # Whoever meets it again on the way down is told that it contains itself.
                 self._objects[type_.name] = None
                 self._objects[type_.name] = self._compile_object(type_)
             return self._objects[type_.name]
-        if isinstance(type_, GraphQLEnumType):
-            return _enum(type_), 0
-        return _scalar(type_), 0
+        return _enum(type_) if isinstance(type_, GraphQLEnumType) else _scalar(type_)
 
-    def _compile_object(self, type_: GraphQLInputObjectType) -> tuple[Coerce, int] | None:
-        fields: dict[str, tuple[str, type | None, Coerce]] = {}
-        levels = 0
+    def _compile_object(self, type_: GraphQLInputObjectType) -> InputCoercion | None:
+        fields: list[InputField] = []
         for name, field in type_.fields.items():
-            compiled = self._compile(field.type)
-            if compiled is None:
+            coercion = self._compile(field.type)
+            if coercion is None:
                 return None
-            fields[name] = field.out_name or name, _class_as_it_is(field.type), compiled[0]
-            levels = max(levels, compiled[1])
-        return _object(type_, fields), levels + 1
+            fields.append(
+                InputField(
+                    name=name,
+                    out_name=field.out_name or name,
+                    coercion=coercion,
+                    nullable=not isinstance(field.type, GraphQLNonNull),
+                    required=is_required_input_field(field),
+                    default=coerce_default_value(field),
+                )
+            )
+        return _object(type_, fields)
 
 
 def _or_null(coerce: Coerce) -> Coerce:
@@ -183,31 +193,62 @@ def _or_null(coerce: Coerce) -> Coerce:
     return coerce_value
 
 
-def _list(item: Coerce) -> Coerce:
-    def coerce_list(value: Any, left: list[int]) -> Any:
+def _kept_together(both: Both) -> Coerce:
+    def coerce_object(value: Any, left: list[int]) -> InputValue:
+        coerced, made = both(value, left)
+        kept = InputValue(coerced)
+        kept.made = made
+        return kept
+
+    return coerce_object
+
+
+def _list(item: InputCoercion, *, nullable: bool) -> InputCoercion:
+    coerce = _or_null(item.coerce) if nullable else item.coerce
+    of_item = item.both
+
+    def coerce_list(value: Any, left: list[int]) -> list[Any]:
         if type(value) is not list:
             raise Uncommon
         left[0] -= len(value)
         if left[0] < 0:
             raise Uncommon
-        return [item(one, left) for one in value]
+        return [coerce(item, left) for item in value]
 
-    return coerce_list
+    def both_lists(value: Any, left: list[int]) -> tuple[list[Any], list[Any]]:
+        if of_item is None:
+            items = coerce_list(value, left)
+            return items, items.copy()
+        if type(value) is not list:
+            raise Uncommon
+        left[0] -= len(value)
+        if left[0] < 0:
+            raise Uncommon
+        coerced: list[Any] = []
+        made: list[Any] = []
+        for item in value:
+            one, its = (None, None) if item is None and nullable else of_item(item, left)
+            coerced.append(one)
+            made.append(its)
+        return coerced, made
+
+    known = item.is_known
+    return InputCoercion(coerce_list, item.levels + 1, both_lists if known else None, known)
 
 
-def _enum(type_: GraphQLEnumType) -> Coerce:
+def _enum(type_: GraphQLEnumType) -> InputCoercion:
     members = {name: type_.coerce_input_value(name) for name in type_.values}
 
     def coerce_enum(value: Any, _left: list[int]) -> Any:
         return members[value]
 
-    return coerce_enum
+    return InputCoercion(coerce_enum, members=members)
 
 
-def _scalar(type_: GraphQLScalarType) -> Coerce:
-    by_class = _BUILT_IN.get(type_.name)
-    if by_class is not None and by_class[0] is type_:
-        return by_class[1]
+def _scalar(type_: GraphQLScalarType) -> InputCoercion:
+    known = _BUILT_IN.get(type_.name)
+    if known is not None and known[0] is type_:
+        return known[1]
     coerce = type_.coerce_input_value
 
     def coerce_scalar(value: Any, _left: list[int]) -> Any:
@@ -218,7 +259,7 @@ def _scalar(type_: GraphQLScalarType) -> Coerce:
             raise Uncommon
         return coerced
 
-    return coerce_scalar
+    return InputCoercion(coerce_scalar)
 
 
 def _text(value: Any, _left: list[int]) -> Any:
@@ -239,47 +280,34 @@ def _boolean(value: Any, _left: list[int]) -> Any:
     return value
 
 
-_BUILT_IN: Mapping[str, tuple[GraphQLScalarType, Coerce, type | None]] = {
-    "String": (GraphQLString, _text, str),
-    "ID": (GraphQLID, _text, str),
-    "Int": (GraphQLInt, _int, None),
-    "Boolean": (GraphQLBoolean, _boolean, bool),
+_BUILT_IN: Mapping[str, tuple[GraphQLScalarType, InputCoercion]] = {
+    "String": (GraphQLString, InputCoercion(_text, class_=str)),
+    "ID": (GraphQLID, InputCoercion(_text, class_=str)),
+    "Int": (GraphQLInt, InputCoercion(_int)),
+    "Boolean": (GraphQLBoolean, InputCoercion(_boolean, class_=bool)),
 }
-"""The scalars of GraphQL with their coercions, and the class whose values they all take."""
+"""The scalars of GraphQL with their coercions."""
 
 
-def _class_as_it_is(type_: GraphQLInputType) -> type | None:
-    """Returns the class whose values a type takes as they are, None where it has none."""
-    named: Any = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    known = _BUILT_IN.get(getattr(named, "name", ""))
-    return known[2] if known is not None and known[0] is named else None
-
-
-def _object(
-    type_: GraphQLInputObjectType, fields: Mapping[str, tuple[str, type | None, Coerce]]
-) -> Coerce:
-    required = {name for name, field in type_.fields.items() if is_required_input_field(field)}
-    defaults = {
-        fields[name][0]: default
-        for name, field in type_.fields.items()
-        if (default := coerce_default_value(field)) is not Undefined
-    }
-    one_of = type_.is_one_of
+def _object(type_: GraphQLInputObjectType, fields: Sequence[InputField]) -> InputCoercion | None:
+    one_of = type_.is_one_of or is_checked_one_of(type_)
+    if one_of and any(field.default is not Undefined for field in fields):
+        return None
+    known = all(
+        field.coercion.is_known and isinstance(field.default, (*SHAREABLE, type(Undefined)))
+        for field in fields
+    )
+    class_ = input_class(type_) if known else None
+    both = write_object(fields, class_, one_of=one_of)
     # By default the type's own function hands the dictionary through.
-    make = None if type_.out_type is GraphQLInputObjectType.out_type else type_.out_type
+    is_plain = type_.out_type is GraphQLInputObjectType.out_type or is_checked_one_of(type_)
+    make = None if is_plain else type_.out_type
 
     def coerce_object(value: Any, left: list[int]) -> Any:
-        if type(value) is not dict or (required and not required <= value.keys()):
-            raise Uncommon
-        left[0] -= 1
-        coerced = defaults.copy()
-        for name, item in value.items():
-            out_name, class_, coerce = fields[name]
-            coerced[out_name] = item if type(item) is class_ else coerce(item, left)
-        if one_of and (
-            len(value) != 1 or len(coerced) != 1 or next(iter(coerced.values())) is None
-        ):
-            raise Uncommon
+        coerced = both(value, left)[0]
         return coerced if make is None else make(coerced)
 
-    return coerce_object
+    levels = 1 + max((field.coercion.levels for field in fields), default=0)
+    if class_ is None or make is not None:
+        return InputCoercion(coerce_object, levels, is_known=False)
+    return InputCoercion(coerce_object, levels, both)
