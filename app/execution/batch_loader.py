@@ -44,28 +44,23 @@ class BatchFuture(Future[V]):
 class Batch:
     """Keys that are loaded together. Begun, it is somebody's to load; closed, it takes no more."""
 
-    __slots__ = ("_callbacks", "_load", "_task", "_wanted", "begun", "closed", "futures")
+    __slots__ = ("_callbacks", "_load", "_task", "begun", "closed", "futures", "wanted")
 
     def __init__(self, load: Callable[[Batch], Coroutine[Any, Any, None]]) -> None:
         """`load` closes a batch and answers its keys."""
         self.futures: dict[Any, BatchFuture[Any]] = {}
         self.begun = False
         self.closed = False
+        self.wanted = 0
+        """How many keys somebody waits for."""
         self._load = load
-        self._wanted = 0
         self._callbacks: list[Callable[[Batch], None]] = []
         self._task: Task[None] | None = None
 
-    def add(self, key: object, future: BatchFuture[Any]) -> None:
-        """Takes a key, again if its future was cancelled."""
-        future.batch = self
-        self.futures[key] = future
-        self._wanted += 1
-
     def give_up(self) -> None:
         """Ends the loading once nobody wants any of the keys. Called for each, once."""
-        self._wanted -= 1
-        if not self._wanted and self._task is not None:
+        self.wanted -= 1
+        if not self.wanted and self._task is not None:
             self.closed = True
             self._task.cancel()
 
@@ -87,7 +82,7 @@ class Batch:
         """Loads the keys in a task."""
         task = self._task = loop.create_task(self._load(self))
         task.add_done_callback(self._end_task)
-        if not self._wanted:
+        if not self.wanted:
             self.closed = True
             task.cancel()
 
@@ -160,8 +155,9 @@ class BatchLoader(Generic[K, V]):
             # task begins. Resolvers that are a turn behind their siblings still join.
             loop.call_soon(self._begin, batch, loop)
         future: BatchFuture[V | None] = BatchFuture(loop=loop)
-        batch.add(key, future)
-        self._futures[key] = future
+        future.batch = batch
+        batch.futures[key] = self._futures[key] = future
+        batch.wanted += 1
         return future
 
     def prime(self, key: K, value: V) -> None:

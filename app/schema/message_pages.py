@@ -14,7 +14,9 @@ from app.schema import message as message_type
 from app.schema.context import Info
 from app.schema.cursors import decode_message_cursor
 from app.schema.global_id import decode_message_id
-from app.schema.selection import fields_of_edges
+from app.schema.selection import FieldsOfEdges
+
+_FIELDS = FieldsOfEdges(message_type.Message, Message)
 
 
 def load_messages(
@@ -73,6 +75,5 @@ async def load_messages_around(
 def _load(
     info: Info, session_id: SessionId, window: Window[Sequence], scope: MessageScope
 ) -> Future[Page[Message] | None]:
-    fields = fields_of_edges(info, message_type.Message, Message)
-    request = MessagePageRequest(session_id, window, scope, fields)
+    request = MessagePageRequest(session_id, window, scope, _FIELDS.of(info))
     return info.context.message_pages.load(request)

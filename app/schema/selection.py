@@ -9,30 +9,30 @@ from msgspec import Struct
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.utils.str_converters import to_camel_case
 
-from app.execution.compiled.info import selected_names
-from app.schema.context import Info
+from app.execution.compiled.info import FromSelection
 from app.schema.field import READS
 
-_EDGES = ("edges", "node")
 
-
-def fields_of_edges(info: Info, type_: type, model: type[Struct]) -> frozenset[str] | None:
-    """Returns the fields of the model behind a type that a connection's selection looks at.
+class FieldsOfEdges(FromSelection[frozenset[str] | None]):
+    """The fields of the model behind a type that a connection's selection looks at.
 
     None where that is not known, which means all of them.
     """
-    return _fields(type_, model, selected_names(info, _EDGES))
 
+    path = ("edges", "node")
 
-@lru_cache(maxsize=1_024)
-def _fields(type_: type, model: type[Struct], names: frozenset[str]) -> frozenset[str] | None:
-    known = _reads(type_, model)
-    fields: set[str] = set()
-    for name in names:
-        if name not in known:
-            return None
-        fields.update(known[name])
-    return frozenset(fields)
+    def __init__(self, type_: type, model: type[Struct]) -> None:
+        self._type = type_
+        self._model = model
+
+    def make(self, names: frozenset[str]) -> frozenset[str] | None:
+        known = _reads(self._type, self._model)
+        fields: set[str] = set()
+        for name in names:
+            if name not in known:
+                return None
+            fields.update(known[name])
+        return frozenset(fields)
 
 
 @lru_cache(maxsize=16)

@@ -26,8 +26,10 @@ from app.schema.cursors import decode_session_cursor, encode_session_cursor
 from app.schema.enums import OrderDirection
 from app.schema.field import field
 from app.schema.global_id import decode_agent_id, decode_profile_id
-from app.schema.selection import fields_of_edges
+from app.schema.selection import FieldsOfEdges
 from app.schema.session import Session
+
+_FIELDS = FieldsOfEdges(Session, model.Session)
 
 
 class SessionOrder(Struct, frozen=True):
@@ -169,7 +171,7 @@ async def list_sessions(
         filter=_filter(which, info.context.services.limits),
         order=order.field,
         descending=order.descending,
-        fields=fields_of_edges(info, Session, model.Session),
+        fields=_FIELDS.of(info),
     )
     page = await info.context.session_pages.load(request)
     if page is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.execution.compiled.class_tests import class_tested_for, names_class
-from app.execution.compiled.job import Job
+from app.execution.compiled.job import open_job
 from app.execution.compiled.kinds import AWAITABLE, KINDS, PLAIN
 from app.execution.compiled.values import complete_value
 
@@ -15,47 +16,64 @@ if TYPE_CHECKING:
     from app.execution.compiled.plan import ObjectPlan, Position
     from app.execution.compiled.run import CompiledRun
 
+V = TypeVar("V")
+
 KEPT_TYPES: Final = 200
 """Types are kept alive by the table, so a place that meets types without end empties it."""
 
 
-class CompletionByType(dict[type, "Complete"]):
+class _ByType(dict[type, V], ABC):
+    """What is known of each type of value met so far at one place."""
+
+    __slots__ = ("_position",)
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self._position = position
+
+    def __missing__(self, type_: type[Any]) -> V:
+        if len(self) >= KEPT_TYPES:
+            self.clear()
+        found = self[type_] = self._find(self._position, type_)
+        return found
+
+    @abstractmethod
+    def _find(self, position: Position, type_: type[Any]) -> V:
+        """Returns what is known of a type that was not met before."""
+
+
+class CompletionByType(_ByType["Complete"]):
     """The completion of each type of value met so far at one place.
 
     Where a value's type decides the object type, it is the generated function itself.
     """
 
-    __slots__ = ("_position",)
+    __slots__ = ()
 
-    def __init__(self, position: Position) -> None:
-        super().__init__()
-        self._position = position
-
-    def __missing__(self, type_: type[Any]) -> Complete:
-        if len(self) >= KEPT_TYPES:
-            self.clear()
-        complete = self[type_] = _completion(self._position, type_)
-        return complete
+    def _find(self, position: Position, type_: type[Any]) -> Complete:
+        return _completion(position, type_)
 
 
-class PlanByType(dict[type, int]):
+class CompletionOfAwaited(_ByType["Complete"]):
+    """The completion of each type of value met so far that was awaited at one place."""
+
+    __slots__ = ()
+
+    def _find(self, position: Position, type_: type[Any]) -> Complete:
+        return position.by_type[type_] if KINDS[type_] == PLAIN else position.complete
+
+
+class PlanByType(_ByType[int]):
     """The number of the plan for each type of value met so far at one place.
 
     0 where that is not certain: the value may be null, an error or awaited, or has to be asked.
     """
 
-    __slots__ = ("_position",)
+    __slots__ = ()
 
-    def __init__(self, position: Position) -> None:
-        super().__init__()
-        self._position = position
-
-    def __missing__(self, type_: type[Any]) -> int:
-        if len(self) >= KEPT_TYPES:
-            self.clear()
-        plan = _certain_plan(self._position, type_) if KINDS[type_] == PLAIN else None
-        number = self[type_] = 0 if plan is None else plan.number
-        return number
+    def _find(self, position: Position, type_: type[Any]) -> int:
+        plan = _certain_plan(position, type_) if KINDS[type_] == PLAIN else None
+        return 0 if plan is None else plan.number
 
 
 def is_told_by_type(position: Position, plan: ObjectPlan) -> bool:
@@ -74,7 +92,7 @@ def _completion(position: Position, type_: type[Any]) -> Complete:
         plan = _certain_plan(position, type_)
         return position.plain if plan is None else plan.build
     if kind == AWAITABLE:
-        return lambda run, value, path: Job(run, position, value, path)
+        return lambda run, value, path: open_job(run, position, value, path)
 
     def complete(run: CompiledRun, value: Any, path: LinkedPath) -> Any:
         return complete_value(run, position, value, path)

@@ -27,9 +27,9 @@ from graphql.execution.values import VariableValues
 
 from app.execution.batch_loader import BatchFuture
 from app.execution.compiled import lists, values
-from app.execution.compiled.by_type import CompletionByType
+from app.execution.compiled.by_type import CompletionByType, CompletionOfAwaited
 from app.execution.compiled.info import LazyInfo
-from app.execution.compiled.job import Job
+from app.execution.compiled.job import Job, open_job
 from app.execution.compiled.kinds import KINDS
 from app.execution.compiled.plan import Build, FieldPlan, ObjectPlan, Plan, Position
 from app.execution.compiled.source import SourceWriter
@@ -43,6 +43,7 @@ SHARED: dict[str, Any] = {
     "BatchFuture": BatchFuture,
     "Info": LazyInfo,
     "Job": Job,
+    "open_job": open_job,
     "K": KINDS,
     "failed": values.field_failed,
     "leaf": values.complete_leaf,
@@ -201,6 +202,7 @@ class PlanCompiler:
             position.plain = values.object_values(position, position.object)
         position.complete = values.checked(position, position.plain)
         position.by_type = CompletionByType(position)
+        position.awaited = CompletionOfAwaited(position)
         return position
 
 

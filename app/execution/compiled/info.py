@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from graphql import GraphQLResolveInfo
 from graphql.pyutils import Path
@@ -15,6 +16,8 @@ from app.execution.compiled.plan import FieldPlan
 from app.execution.compiled.run import CompiledRun
 from app.execution.selection import names_under
 from app.execution.strawberry_schema import DirectCall
+
+T = TypeVar("T")
 
 
 class LazyInfo(Info[Any, Any]):
@@ -42,14 +45,16 @@ class LazyInfo(Info[Any, Any]):
         """The path of the field in the response."""
         return lazy_path((self._before, self._plan.key, self._plan.typename))
 
-    def selected_names(self, path: tuple[str, ...]) -> frozenset[str]:
-        """Returns the names selected under a path of field names; found out once a plan."""
+    def from_selection(self, wanted: FromSelection[T]) -> T:
+        """Returns what is wanted of the selection below the field; found out once a plan."""
         plan = self._plan
-        names = plan.selected.get(path)
-        if names is None:
-            fragments = self._run.prepared.fragment_definitions
-            names = plan.selected[path] = names_under(plan.nodes, path, fragments)
-        return names
+        known = plan.from_selection
+        if wanted in known:
+            made: T = known[wanted]
+            return made
+        fragments = self._run.prepared.fragment_definitions
+        made = known[wanted] = wanted.make(names_under(plan.nodes, wanted.path, fragments))
+        return made
 
     @property
     def _field(self) -> StrawberryField:  # type: ignore[override]
@@ -64,12 +69,21 @@ class LazyInfo(Info[Any, Any]):
         return plan.info(self._run, (self._before, plan.key, plan.typename))
 
 
-def selected_names(info: Info[Any, Any], path: tuple[str, ...]) -> frozenset[str]:
-    """Returns the names of the fields selected under a path of field names below an info's field.
+class FromSelection(ABC, Generic[T]):
+    """Something that the names of the fields selected under a path of field names decide."""
 
-    The same whichever way the operation is run; see `names_under` for what is not looked at.
-    """
-    if isinstance(info, LazyInfo):
-        return info.selected_names(path)
-    core = info._raw_info
-    return names_under(core.field_nodes, path, core.fragments)
+    path: tuple[str, ...] = ()
+
+    @abstractmethod
+    def make(self, names: frozenset[str]) -> T:
+        """Returns it, always the same for the same names."""
+
+    def of(self, info: Info[Any, Any]) -> T:
+        """Returns it for the selection below an info's field.
+
+        The same whichever way the operation is run; see `names_under` for what is not looked at.
+        """
+        if isinstance(info, LazyInfo):
+            return info.from_selection(self)
+        core = info._raw_info
+        return self.make(names_under(core.field_nodes, self.path, core.fragments))

@@ -38,6 +38,8 @@ def inlined_plans(position: Position, blocks: int) -> list[ObjectPlan]:
         plans = [position.object]
     else:
         plans = list((position.possible or {}).values())
-    return [plan for plan in plans if plan.uses == 1 and is_told_by_type(position, plan)][
-        :MOST_TYPES
-    ]
+    told = [plan for plan in plans if plan.uses == 1 and is_told_by_type(position, plan)]
+    fewest = min([len(plan.fields) for plan in told], default=0)
+    # Whoever selects more of a type than of others expects to meet it.
+    told.sort(key=lambda plan: len(plan.fields) == fewest)
+    return told[:MOST_TYPES]

@@ -5,6 +5,9 @@ is what `asyncio.current_task()` answers to the resolver that it runs, it can be
 `asyncio.timeout()` and `asyncio.TaskGroup` work in a resolver, and it has its own copy of the
 context variables. It takes its first step at once and goes on in the callback of what it waits
 for, which is a fourth of the cost of `asyncio.Task` and `gather()`.
+
+What a data loader answers has no resolver left to run. Those many jobs are never tasks: what they
+wait for is completed in the task and the context variables of whoever asked for it.
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, CancelledError, Future, current_task
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from msgspec import Struct
+
 from app.execution.batch_loader import BatchFuture
-from app.execution.compiled.kinds import KINDS, PLAIN
 from app.execution.compiled.paths import LinkedPath
 from app.execution.running import AbandonedError
 
@@ -57,73 +61,51 @@ class Collected:
         self.queued = queued
 
 
-class Job:
+class Job(Struct, eq=False, weakref=True):
     """One awaitable of a run, the place its value belongs to, and what to make of the value."""
 
-    __slots__ = (
-        "__weakref__",
-        "_cancels",
-        "_context",
-        "_coroutine",
-        "_fut_waiter",
-        "_must_cancel",
-        "complete",
-        "dead",
-        "into",
-        "path",
-        "position",
-        "run",
-        "source",
-        "up",
-    )
+    run: CompiledRun
+    position: Position
+    source: Awaitable[Any]
+    path: LinkedPath
+    complete: Complete | None
+    context: Context | None
+    """Its own context variables, or for a loader's answer those of the step that it came of.
 
-    def __init__(
-        self,
-        run: CompiledRun,
-        position: Position,
-        source: Awaitable[Any],
-        path: LinkedPath,
-        complete: Complete | None = None,
-    ) -> None:
-        self.run = run
-        self.position = position
-        self.source = source
-        self.path = path
-        self.complete = complete
-        self.into: Any = None
-        self.up: Spot | None = None
-        self.dead = False
-        self._cancels = 0
-        self._must_cancel = False
-        self._fut_waiter: Future[Any] | None = None
-        self._coroutine: Coroutine[Any, Any, Any] | None = None
-        self._context = copy_context()
-        run.queue.append(self)
-        run.open.append(self)
+    None where that was a step of the run's own task.
+    """
+    into: Any = None
+    up: Spot | None = None
+    dead: bool = False
+    _cancels: int = 0
+    _must_cancel: bool = False
+    _fut_waiter: Future[Any] | None = None
+    _coroutine: Coroutine[Any, Any, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Job of {self.get_name()}>"
 
     def start(self) -> None:
         """Takes the first step. No task may be the current one."""
         source = self.source
-        if type(source) is BatchFuture and not source.done():
-            # The run waits for the batch, and the job is not active until that has ended.
-            self._fut_waiter = source
-            self.run.wait_for(source.batch, self)
-            return
         self.run.active.add(self)
+        if type(source) is BatchFuture:
+            # It has ended by now, for the run waits for a batch itself.
+            self.context = copy_context() if self.context is None else self.context.copy()
+        context: Any = self.context
         if isinstance(source, Future):
             if source.done():
-                self._context.run(self._enter, self._settle, source)
+                context.run(self._enter, self._settle, source)
             else:
                 self._wait_for(source, self._settled)
             return
         self._coroutine = source if isinstance(source, CoroutineType) else _awaited(source)
-        self._context.run(self._enter, self._step)
+        context.run(self._enter, self._step)
 
     def discard(self) -> None:
         """Gives up a job that was not started, or whose batch has not ended."""
         self.dead = True
-        if self._fut_waiter is not None:
-            self.run.waiting -= 1
+        self.into = None
         if isinstance(self.source, CoroutineType):
             self.source.close()
         elif isinstance(self.source, Future):
@@ -138,6 +120,7 @@ class Job:
         if self.dead:
             return
         self.dead = True
+        self.into = None
         waiter = self._fut_waiter
         if type(waiter) is not Future and type(waiter) is not BatchFuture:
             self.cancel()
@@ -147,35 +130,23 @@ class Job:
         self.run.leftovers.append(waiter)
         if self._coroutine is None:
             waiter.remove_done_callback(self._settled)
-            self.loop.call_soon(self._settled, waiter, context=self._context)
+            self.loop.call_soon(self._settled, waiter, context=self.context)
         elif waiter.remove_done_callback(self._wake):
-            self.loop.call_soon(self._wake, waiter, context=self._context)
+            self.loop.call_soon(self._wake, waiter, context=self.context)
 
-    def settle(self) -> None:
-        """Goes on when the batch that it waited for has ended."""
-        self.run.waiting -= 1
-        self._fut_waiter = None
-        source: Any = self.source
-        self._context.run(self._settle_entered, source)
-
-    def _settle_entered(self, source: Future[Any]) -> None:
-        # `_enter()` and `_settle()` in one, for the many.
-        loop: Any = self.run.loop
-        task: Any = self
-        _enter_task(loop, task)
+    def settle(self, source: BatchFuture[Any]) -> None:
+        """Goes on when the batch that it waited for has ended, in the current task."""
         try:
-            if source.cancelled():
-                self.fail(AbandonedError(ABANDONED))
-            elif (error := source.exception()) is None:
-                self.finish(source.result())
-            elif isinstance(error, Exception):
-                self.fail(error)
-            else:
-                self.run.break_off(error)
-        except BaseException as error:  # noqa: BLE001 - raised where the run is awaited
-            self.run.break_off(error)
-        finally:
-            _leave_task(loop, task)
+            error = source.exception()
+        except CancelledError:
+            self.fail(AbandonedError(ABANDONED))
+            return
+        if error is None:
+            self.finish(source.result())
+        elif isinstance(error, Exception):
+            self.fail(error)
+        else:
+            raise error
 
     def finish(self, value: Any) -> None:
         """Takes the value to its place in the response."""
@@ -183,21 +154,19 @@ class Job:
         if self.dead:
             run.dispose(value)
             return
-        mark = len(run.open)
-        position = self.position
+        opened = run.open
+        mark = len(opened)
+        complete = self.complete
         try:
-            if self.complete is not None:
-                completed = self.complete(run, value, self.path)
-            elif KINDS[type(value)] == PLAIN:
-                completed = position.by_type[type(value)](run, value, self.path)
-            else:
-                completed = position.complete(run, value, self.path)
+            if complete is None:
+                complete = self.position.awaited[type(value)]
+            completed = complete(run, value, self.path)
         except Exception as error:  # noqa: BLE001 - becomes an error of this field
             run.drop(mark)
             self.fail(error)
             return
-        if len(run.open) > mark:
-            if position.nullable:
+        if len(opened) > mark:
+            if self.position.nullable:
                 run.enclose(mark, self.path)
             run.adopt(mark, self.up)
         if type(completed) is Job:
@@ -263,14 +232,17 @@ class Job:
         return self.run.loop
 
     def _enter(self, step: Callable[..., None], *arguments: Any) -> None:
-        loop: Any = self.run.loop
+        run = self.run
+        loop: Any = run.loop
         task: Any = self
         _enter_task(loop, task)
+        run.entered = self.context
         try:
             step(*arguments)
         except BaseException as error:  # noqa: BLE001 - raised where the run is awaited
-            self.run.break_off(error)
+            run.break_off(error)
         finally:
+            run.entered = None
             _leave_task(loop, task)
 
     def _step(self, thrown: BaseException | None = None) -> None:
@@ -304,14 +276,14 @@ class Job:
             if self._must_cancel and waited.cancel():
                 self._must_cancel = False
         elif waited is None:
-            self.loop.call_soon(self._wake, None, context=self._context)
+            self.loop.call_soon(self._wake, None, context=self.context)
         else:
             error = RuntimeError(f"A resolver yielded what no event loop awaits: {waited!r}")
-            self.loop.call_soon(self._wake, None, error, context=self._context)
+            self.loop.call_soon(self._wake, None, error, context=self.context)
 
     def _wait_for(self, future: Future[Any], wake: Callable[[Future[Any]], None]) -> None:
         self._fut_waiter = future
-        future.add_done_callback(wake, context=self._context)
+        future.add_done_callback(wake, context=self.context)
 
     def _wake(self, _future: Future[Any] | None, thrown: BaseException | None = None) -> None:
         self._fut_waiter = None
@@ -335,6 +307,21 @@ class Job:
             self.fail(error)
         else:
             raise error
+
+
+def open_job(
+    run: CompiledRun,
+    position: Position,
+    source: Awaitable[Any],
+    path: LinkedPath,
+    complete: Complete | None = None,
+) -> Job:
+    """Returns the job of an awaitable at a path of the response, known to the run."""
+    context = run.entered if type(source) is BatchFuture else copy_context()
+    job = Job(run, position, source, path, complete, context)
+    run.queue.append(job)
+    run.open.append(job)
+    return job
 
 
 async def await_alone(job: Job) -> None:

@@ -14,7 +14,7 @@ from graphql import GraphQLError
 from graphql.pyutils import is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 
-from app.execution.compiled.job import Collected, Complete, Job, Spot
+from app.execution.compiled.job import Collected, Complete, Job, Spot, open_job
 from app.execution.compiled.kinds import KINDS
 from app.execution.compiled.paths import LinkedPath
 from app.execution.compiled.plan import FieldPlan, Position
@@ -32,7 +32,7 @@ def list_values(position: Position, item: Position) -> Complete:
         if type_ is not list and type_ is not tuple:
             if is_async_iterable(value):
                 items = _async_items(run, field, item, aiter(value), path)
-                return Job(run, position, items, path, _release)
+                return open_job(run, position, items, path, _release)
             if not is_iterable(value):
                 raise GraphQLError(
                     "Expected Iterable, but did not find one for field"

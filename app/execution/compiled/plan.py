@@ -85,6 +85,7 @@ class FieldPlan:
         "call",
         "definition",
         "details",
+        "from_selection",
         "has_arguments",
         "index",
         "key",
@@ -92,7 +93,6 @@ class FieldPlan:
         "nodes",
         "parent_type",
         "position",
-        "selected",
         "typename",
     )
 
@@ -109,7 +109,7 @@ class FieldPlan:
     ) -> None:
         self.index = index
         self.key = key
-        self.selected: dict[tuple[str, ...], frozenset[str]] = {}
+        self.from_selection: dict[object, Any] = {}
         self.details = details
         self.nodes: list[FieldNode] = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
@@ -175,6 +175,7 @@ class Position:
     """A place that a value is completed for: a field, or an item of its list."""
 
     __slots__ = (
+        "awaited",
         "by_type",
         "complete",
         "field",
@@ -193,6 +194,8 @@ class Position:
     """From a value that is neither awaitable nor null nor an exception."""
     by_type: Mapping[type, Complete]
     """From any value, by its type."""
+    awaited: Mapping[type, Complete]
+    """From any value that was awaited, by its type: it is not awaited once more."""
 
     def __init__(self, field: FieldPlan, type_: GraphQLOutputType, nullable: bool) -> None:
         self.field = field

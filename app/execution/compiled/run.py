@@ -6,13 +6,14 @@ import asyncio
 from asyncio import CancelledError, Future
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Awaitable
+from contextvars import Context, copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from app.execution.batch_loader import Batch
+from app.execution.batch_loader import Batch, BatchFuture
 from app.execution.compiled.job import Collected, Job, Spot, await_alone
 from app.execution.compiled.paths import LinkedPath, keys_of
 from app.execution.deadlines import Deadline, Deadlines
@@ -45,6 +46,7 @@ class CompiledRun:
         "active",
         "arguments",
         "context",
+        "entered",
         "errors",
         "leftovers",
         "loop",
@@ -55,7 +57,6 @@ class CompiledRun:
         "root_value",
         "schema",
         "variables",
-        "waiting",
     )
 
     loop: asyncio.AbstractEventLoop
@@ -81,8 +82,8 @@ class CompiledRun:
         """What is awaited below the place being completed, nothing around it known yet."""
         self.queue: list[Job] = []
         self.active: set[Job] = set()
-        self.waiting = 0
-        """How many jobs wait for a batch."""
+        self.entered: Context | None = None
+        """The context variables of the step being taken; None for those of the run's own task."""
         self.leftovers: list[Future[Any]] = []
         self._data: dict[str, Any] = {}
         self._batches: dict[Batch, list[Job]] = {}
@@ -139,6 +140,7 @@ class CompiledRun:
         Collecting the garbage of many requests together takes a quarter of the time that they do.
         """
         self._roots.clear()
+        self._data = {}
         for spot in self._spots:
             spot.members = []
         self._spots.clear()
@@ -170,21 +172,15 @@ class CompiledRun:
     async def _settle(self) -> None:
         while self.queue or self._ended:
             self._check_time()
-            if len(self.queue) == 1 and not (self.active or self.waiting or self._ended):
+            if len(self.queue) == 1 and not (self.active or self._ended or self._waits()):
                 (job,) = self.queue
                 self.queue = []
                 if not job.dead:
                     await await_alone(job)
                 continue
-            task: Any = asyncio.current_task()
-            loop: Any = self.loop
-            _leave_task(loop, task)
-            try:
-                self._settle_ended()
-                self._start_queued()
-            finally:
-                _enter_task(loop, task)
-            if (self.active or self.waiting) and self._broken is None:
+            self._settle_ended()
+            self._start_queued()
+            if self._broken is None and (self.active or self._waits()):
                 batch = None if self.active else self._claimed()
                 if batch is not None:
                     await batch.load_here()
@@ -193,6 +189,14 @@ class CompiledRun:
                     await self._finished
             if self._broken is not None:
                 raise self._broken
+
+    def _waits(self) -> bool:
+        """Tells whether anybody still waits for a batch."""
+        for jobs in self._batches.values():
+            for job in jobs:
+                if not job.dead:
+                    return True
+        return False
 
     def _claimed(self) -> Batch | None:
         """Begins what is waited for while nobody is left to add keys to it.
@@ -212,20 +216,40 @@ class CompiledRun:
         return None
 
     def _start_queued(self) -> None:
+        """Starts what was asked for; what waits for a batch goes on when that has ended."""
         while self.queue:
             queued, self.queue = self.queue, []
+            batches = self._batches
+            others: list[Job] = []
             for job in queued:
+                source = job.source
+                if job.dead:
+                    continue
+                if type(source) is not BatchFuture or source.done():
+                    others.append(job)
+                    continue
+                batch = source.batch
+                waiting = batches.get(batch)
+                if waiting is None:
+                    waiting = batches[batch] = []
+                    batch.add_done_callback(self._note_end)
+                waiting.append(job)
+            if others:
+                self._start(others)
+
+    def _start(self, jobs: list[Job]) -> None:
+        # A job is a task itself, and one task has to be left before another is entered.
+        loop: Any = self.loop
+        task: Any = asyncio.current_task(loop)
+        if task is not None:
+            _leave_task(loop, task)
+        try:
+            for job in jobs:
                 if not job.dead:
                     job.start()
-
-    def wait_for(self, batch: Batch, job: Job) -> None:
-        """Settles a job when a batch has ended, together with all others that wait for it."""
-        waiting = self._batches.get(batch)
-        if waiting is None:
-            waiting = self._batches[batch] = []
-            batch.add_done_callback(self._note_end)
-        waiting.append(job)
-        self.waiting += 1
+        finally:
+            if task is not None:
+                _enter_task(loop, task)
 
     def _note_end(self, batch: Batch) -> None:
         # The run's own task does the rest, so that a large response is made, encoded and freed in
@@ -235,15 +259,38 @@ class CompiledRun:
             self._wake()
 
     def _settle_ended(self) -> None:
+        """Completes what has come with the batches that have ended, in the current task.
+
+        What came of one step goes on together, with a copy of its context variables.
+        """
         while self._ended:
-            for job in self._batches.pop(self._ended.pop(0)):
-                if not job.dead:
-                    job.settle()
+            jobs = self._batches.pop(self._ended.pop(0))
+            number = 0
+            while number < len(jobs):
+                origin = jobs[number].context
+                context = self.entered = copy_context() if origin is None else origin.copy()
+                try:
+                    number = context.run(self._settle_alike, jobs, number)
+                finally:
+                    self.entered = None
+
+    def _settle_alike(self, jobs: list[Job], number: int) -> int:
+        """Completes jobs of one step, from a number on; returns where those of another begin."""
+        origin = jobs[number].context
+        while number < len(jobs):
+            job = jobs[number]
+            if job.context is not origin:
+                break
+            if not job.dead:
+                source: Any = job.source
+                job.settle(source)
+            number += 1
+        return number
 
     def go_on(self) -> None:
         """Starts what the last step has asked for, and ends the wait when there is no more."""
         self._start_queued()
-        if not (self.active or self.waiting):
+        if not (self.active or self._waits()):
             self._wake()
 
     def _wake(self) -> None:
@@ -358,15 +405,17 @@ class CompiledRun:
         pending = [future for future in self.leftovers if not future.done()]
         for future in pending:
             future.cancel()
-        if pending:
-            # Whoever was to answer them, a data loader's task, ends by its own cancellation.
-            for _ in range(TURNS_TO_END):
-                await asyncio.sleep(0)
-        while pending := [future for future in pending if not future.done()]:
-            await asyncio.wait(pending)
-        for future in self.leftovers:
-            if not future.cancelled():
-                future.exception()  # read, so that asyncio does not complain of it
+        try:
+            if pending:
+                # Whoever was to answer them, a data loader's task, ends by its own cancellation.
+                for _ in range(TURNS_TO_END):
+                    await asyncio.sleep(0)
+            while pending := [future for future in pending if not future.done()]:
+                await asyncio.wait(pending)
+        finally:
+            for future in self.leftovers:
+                if future.done() and not future.cancelled():
+                    future.exception()  # read, so that asyncio does not complain of it
         self.leftovers = []
         if self._core is not None:
             await self._core._end_leftovers()

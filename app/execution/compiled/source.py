@@ -126,17 +126,19 @@ class SourceWriter:
         if not answers_at_once(field):
             self._told_directly.add(i)
         if isinstance(call, DirectCall) and call.is_async:
-            return [f"try: f{i} = Job(run, P{i}, {value}, {path})", failed]
+            return [f"try: f{i} = open_job(run, P{i}, {value}, {path})", failed]
         type_ = get_nullable_type(position.type)
         if is_leaf_type(type_):
             return ["try:", f" f{i} = {value}", *_indented(self._leaf(field, type_, place)), failed]
-        lines = ["try:", f" f{i} = {value}", *_indented(self._composite(field, place, path))]
         if not position.nullable:
-            return [*lines, failed]
+            completing = self._composite(field, place, path, [])
+            return ["try:", f" f{i} = {value}", *_indented(completing), failed]
+        enclosing = f"if len(O) != m{i} and type(f{i}) is not Job: run.enclose(m{i}, {path})"
         return [
             f"m{i} = len(O)",
-            *lines,
-            f" if len(O) != m{i} and type(f{i}) is not Job: run.enclose(m{i}, {path})",
+            "try:",
+            f" f{i} = {value}",
+            *_indented(self._composite(field, place, path, [enclosing])),
             f"except Exception: f{i} = failed(run, P{i}, {place.path}, m{i})",
         ]
 
@@ -157,8 +159,11 @@ class SourceWriter:
             return [f"if type(f{i}) is E{i}: f{i} = N{i}[f{i}]", rest + otherwise]
         return [f"if f{i} is not None: {otherwise}" if unless_null else otherwise]
 
-    def _composite(self, field: FieldPlan, place: Place, path: str) -> list[str]:
-        """Returns the lines that complete an object, a value of an abstract type, or a list."""
+    def _composite(self, field: FieldPlan, place: Place, path: str, after: list[str]) -> list[str]:
+        """Returns the lines that complete an object, a value of an abstract type, or a list.
+
+        `after` is for what was completed, in contrast to what is awaited.
+        """
         i = field.index
         position = field.position
         if position.item is None:
@@ -168,10 +173,12 @@ class SourceWriter:
             plans = self._inlined_plans(position, place.blocks + 1, answers_at_once(field))
             if not plans:
                 self._told_directly.add(i)
-                loading = f"if type(f{i}) is BatchFuture: f{i} = Job(run, P{i}, f{i}, {path})"
+                loading = f"if type(f{i}) is BatchFuture: f{i} = open_job(run, P{i}, f{i}, {path})"
                 if answers_at_once(field):
-                    return [called]
-                return [loading, f"el{called}" if unless_null else f"else: {called}"]
+                    return [called, *after]
+                otherwise = f"elif f{i} is not None:" if unless_null else "else:"
+                completed = f"f{i} = C{i}[type(f{i})](run, f{i}, {path})"
+                return [loading, otherwise, *_indented([completed, *after])]
             self._maker(i, place.parameters, place.made_field_path(field))
             inner = replace(
                 place,
@@ -181,7 +188,7 @@ class SourceWriter:
                 blocks=place.blocks + 1,
                 whole_path=place.whole_field_path(field),
             )
-            return self._object(i, position, plans, inner, [self._rarely(i, called)])
+            return [*self._object(i, position, plans, inner, [self._rarely(i, called)]), *after]
         item_type = get_nullable_type(position.item.type)
         if is_list_type(item_type) or is_leaf_type(item_type):
             self.names[f"C{i}"] = position.plain
@@ -189,16 +196,17 @@ class SourceWriter:
             return [
                 f"if K[type(f{i})]: f{i} = value(run, P{i}, f{i}, {path})",
                 f"else: f{i} = C{i}(run, f{i}, {path})",
+                *after,
             ]
         whether = f"if type(f{i}) is tuple or type(f{i}) is list:"
         otherwise = self._rarely(i, f"else: f{i} = value(run, P{i}, f{i}, {path})")
         if self._inlined_plans(position.item, place.blocks + 4, answers_at_once(field)):
             items = self._items(field, position.item, f"f{i}", place, path)
-            return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise]
+            return [whether, *_indented([*items, f"f{i} = c{i}"]), otherwise, *after]
         if f"l{i}" not in self.names:  # it may be there from when it inlined more
             items = self._items(field, position.item, "v", None, "p")
             self._function(f"l{i}(run, v, p)", [*items, f"return c{i}"])
-        return [f"{whether} f{i} = l{i}(run, f{i}, {path})", otherwise]
+        return [f"{whether} f{i} = l{i}(run, f{i}, {path})", otherwise, *after]
 
     def _inlined_plans(
         self, position: Position, blocks: int, at_once: bool = True

@@ -16,7 +16,7 @@ from graphql.pyutils import inspect
 from graphql.pyutils.is_awaitable import is_awaitable
 
 from app.execution.compiled.arguments_used import ignores_argument
-from app.execution.compiled.job import Complete, Job
+from app.execution.compiled.job import Complete, Job, open_job
 from app.execution.compiled.kinds import AWAITABLE, KINDS, UNSURE
 from app.execution.compiled.paths import LinkedPath
 from app.execution.compiled.plan import ObjectPlan, Position
@@ -27,7 +27,7 @@ def complete_value(run: CompiledRun, position: Position, value: Any, path: Linke
     """Completes whatever a resolver returned or a list holds."""
     kind = KINDS[type(value)]
     if kind == AWAITABLE or (kind == UNSURE and is_awaitable(value)):
-        return Job(run, position, value, path)
+        return open_job(run, position, value, path)
     return position.complete(run, value, path)
 
 
@@ -115,7 +115,7 @@ def leaf_values(position: Position, leaf_type: Any) -> Complete:
                 f" non-nullable value, returned: {inspect(coerced)}"
             )
         if KINDS[type(coerced)] >= AWAITABLE and is_awaitable(coerced):
-            return Job(run, position, coerced, path, _as_it_is)
+            return open_job(run, position, coerced, path, _as_it_is)
         return coerced
 
     return complete
@@ -158,7 +158,7 @@ def judged(
         return plan.build(run, value, path)
 
     if is_awaitable(verdict):
-        return Job(run, position, verdict, path, complete)
+        return open_job(run, position, verdict, path, complete)
     return complete(run, verdict, path)
 
 
@@ -187,7 +187,7 @@ def abstract_values(
         if known is not None:
             return known(run, value, path)
         if is_awaitable(name):
-            return Job(
+            return open_job(
                 run,
                 position,
                 name,

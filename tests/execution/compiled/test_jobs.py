@@ -40,6 +40,7 @@ class World:
         self.found_twice = asyncio.Event()
         self.finder: BatchLoader[int, Item] = BatchLoader(self._find)
         self.late_finder: BatchLoader[int, Item] = BatchLoader(self._find_late)
+        self.failing: BatchLoader[int, int] = BatchLoader(self._fail)
         self.gate = asyncio.Event()
         self.gate.set()
         self.tasks: list[object] = []
@@ -72,6 +73,11 @@ class World:
             self.found_twice.set()
         self.found.append(keys)
         return {key: Item(number=key + 10) for key in keys}
+
+    async def _fail(self, keys: list[int]) -> Mapping[int, int | Exception]:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return {key: ValueError(key) for key in keys}
 
     async def _find_late(self, keys: list[int]) -> Mapping[int, Item | Exception]:
         await asyncio.sleep(0)
@@ -121,6 +127,19 @@ class Item:
         raise ValueError(self.number)
 
     @strawberry.field
+    def named(self) -> str:
+        return NAME.get()
+
+    @strawberry.field
+    def sets(self) -> str:
+        NAME.set(f"item {self.number}")
+        return NAME.get()
+
+    @strawberry.field
+    def failing(self, info: Info) -> int | None:
+        return cast("int | None", info.context.failing.load(self.number))
+
+    @strawberry.field
     def next(self) -> Item:
         return Item(number=self.number + 1)
 
@@ -153,6 +172,12 @@ class Query:
         NAME.set(name)
         await asyncio.sleep(0)
         return NAME.get()
+
+    @strawberry.field
+    async def names(self, name: str) -> Item:
+        NAME.set(name)
+        await asyncio.sleep(0)
+        return Item(number=1)
 
     @strawberry.field
     async def timed_out(self) -> str:
@@ -235,6 +260,67 @@ async def test_context_variables_are_each_resolvers_own() -> None:
     response = await run('{ a: named(name: "a") b: named(name: "b") }')
     assert response.data == {"a": "a", "b": "b"}
     assert NAME.get() == "nobody"
+
+
+@pytest.mark.parametrize("loaded", ["found", "foundLate"])
+async def test_what_is_below_a_load_sees_the_context_variables_of_the_resolver_above(
+    loaded: str,
+) -> None:
+    below = f"{{ {loaded} {{ named {loaded} {{ named }} }} }}"
+    response = await run(f'{{ a: names(name: "a") {below} b: names(name: "b") {below} }}')
+    assert response.data == {
+        name: {loaded: {"named": name, loaded: {"named": name}}} for name in "ab"
+    }
+
+
+async def test_a_context_variable_set_below_a_load_stays_there() -> None:
+    response = await run(
+        "{ items { found { sets found { named } } foundLate { named found { named } } named } }"
+    )
+    first = response.data["items"][0]
+    assert first["found"]["sets"] == "item 11"
+    assert first["found"]["found"]["named"] != "nobody"
+    assert first["foundLate"] == {"named": "nobody", "found": {"named": "nobody"}}
+    assert NAME.get() == "nobody"
+
+
+@pytest.mark.parametrize("again", range(5))
+@pytest.mark.parametrize("turns", range(1, 10))
+async def test_a_run_cancelled_twice_leaves_no_error_unread(turns: int, again: int) -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    text = "{ items { found { failing found { failing } } foundLate { failing } failing } }"
+    running = asyncio.create_task(run(text))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    for _ in range(again):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    del running
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
+async def test_a_run_that_is_cancelled_is_freed_without_garbage_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        world = World()
+        world.gate.clear()
+        running = asyncio.create_task(run("{ items { batched relayed } }", world))
+        await world.begun.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        del running
+        await asyncio.sleep(0)
+        assert [type(left) for left in gc.get_objects() if isinstance(left, OF_A_RUN)] == []
+    finally:
+        gc.enable()
 
 
 async def test_a_timeout_inside_a_resolver_stops_that_resolver_alone() -> None:
