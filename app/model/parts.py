@@ -116,6 +116,9 @@ _KNOWN_PARTS: Final = Decoder(tuple[KnownPart, ...])
 
 def part_to_json(part: Part) -> dict[str, Any]:
     """Returns a part's stored form; fields that hold their default are left out."""
+    # First, as most parts are.
+    if type(part) is TextPart:
+        return {"type": "text", "text": part.text}
     if isinstance(part, OtherPart):
         return {"type": part.kind, **part.data}
     kind = type(part)

@@ -58,7 +58,14 @@ def searchable_text(parts: Iterable[Part]) -> str:
     Words, calls of tools and their results, transcripts, descriptions of images, names of files;
     neither reasoning nor addresses. At most `SEARCHED_LENGTH` characters.
     """
-    return "\n".join([text for part in parts for text in _texts(part) if text])[:SEARCHED_LENGTH]
+    texts = [
+        text
+        for part in parts
+        # Without a call for the words, which most parts are.
+        for text in ((part.text,) if type(part) is TextPart else _texts(part))
+        if text
+    ]
+    return "\n".join(texts)[:SEARCHED_LENGTH]
 
 
 def normal_text(parts: Iterable[Part]) -> str:

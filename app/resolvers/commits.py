@@ -31,7 +31,10 @@ async def commit_changes(
     InvalidInput, LimitExceeded, and Forbidden where the caller sees the session and may not
     change it.
     """
-    attempt.check(services.limits)
+    idempotency = None
+    if attempt.key is not None:
+        attempt.check(services.limits)
+        idempotency = attempt.idempotency()
     if expected is not None:
         check_expected_revision(expected)
     if scope is None:
@@ -40,13 +43,13 @@ async def commit_changes(
         session_id=session_id,
         changes=changes,
         at=at or now(),
-        idempotency=attempt.idempotency(),
+        idempotency=idempotency,
         expected=expected,
     )
     (outcome,) = await services.backend.commit([commit], scope)
-    if isinstance(outcome, NotFound) and scope != read_scope(caller):
-        await _explain_refusal(services, caller, session_id)
     if isinstance(outcome, ScrollbackError):
+        if isinstance(outcome, NotFound) and scope != read_scope(caller):
+            await _explain_refusal(services, caller, session_id)
         raise outcome
     if not (outcome.replayed or outcome.existing):
         services.broker.ring(session_id, outcome.position.revision)

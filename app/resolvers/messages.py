@@ -257,10 +257,7 @@ async def _added(
     session = present_session(committed)
     if not committed.replayed:
         numbered = zip(new, committed.sequences, strict=True)
-        messages = [
-            _as_committed(message, session_id, MessageNumber(number), at)
-            for message, number in numbered
-        ]
+        messages = [_as_committed(one, session_id, number, at) for one, number in numbered]
         return Added(session, tuple(messages), committed.affected)
     ids = [MessageId(session_id, MessageNumber(number)) for number in committed.sequences]
     found = await services.backend.get_messages(ids, read_scope(caller)) if ids else {}
@@ -272,13 +269,11 @@ async def _added(
     return Added(session, still_there, committed.affected)
 
 
-def _as_committed(
-    new: NewMessage, session_id: SessionId, number: MessageNumber, at: Timestamp
-) -> Message:
+def _as_committed(new: NewMessage, session_id: SessionId, number: int, at: Timestamp) -> Message:
     """Returns a message as the commit made it; reading it back would cost a statement."""
     return Message(
         session_id=session_id,
-        sequence=number,
+        sequence=MessageNumber(number),
         role=new.role,
         status=new.status,
         parts=new.parts,

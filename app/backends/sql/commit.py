@@ -111,7 +111,7 @@ def carry_out(dialect: Dialect, connection: Connection, commit: Commit, scope: S
         for change in changes:
             apply_change(draft, change, scope)
         draft.write()
-        committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
+        committed = draft.committed()
     remember(dialect, connection, [(commit, committed)])
     return committed
 

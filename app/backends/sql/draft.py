@@ -8,18 +8,20 @@ the order of their table's columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import Column, Connection, MetaData, Table, bindparam, func, select
 
 from app.backends.sql.dialects.dialect import Dialect
 from app.backends.sql.rows import encode_json, from_session
 from app.backends.sql.search_index import IndexedText
 from app.backends.sql.tables import agents, events, messages, profiles, users
+from app.model.changes import Committed
 from app.model.events import EventKind
-from app.model.identifiers import Position, Revision
+from app.model.identifiers import Revision
 from app.model.identifiers import Sequence as MessageNumber
 from app.model.session import Session
 from app.model.timestamps import Timestamp
@@ -41,8 +43,6 @@ added_values = attrgetter(*ADDED_COLUMNS)
 """Returns the values of `ADDED_COLUMNS` in their order."""
 
 _ADDED: dict[str, None] = dict.fromkeys(ADDED_COLUMNS)
-
-_MESSAGE_ADDED = EventKind.MESSAGE_ADDED.value
 
 _MESSAGES = messages.c.session_id == bindparam("of")
 
@@ -103,15 +103,11 @@ class Draft:
         self.at = at
         self.affected = self.first_sequence = self.added = 0
 
-    @property
-    def position(self) -> Position:
-        """The end of the log, with what this commit adds."""
-        return self.session.position
-
-    @property
-    def sequences(self) -> range:
-        """The numbers of the messages that this commit added."""
-        return range(self.first_sequence, self.first_sequence + self.added)
+    def committed(self) -> Committed:
+        """Returns what is answered to this commit once it is durable."""
+        session, first = self.session, self.first_sequence
+        numbers = range(first, first + self.added)
+        return Committed(session.position, numbers, self.affected, session)
 
     def change(self, **fields: Any) -> None:
         """Sets fields of the session."""
@@ -139,30 +135,25 @@ class Draft:
         stored = encode_json(data) if data is not None else None
         self.events.append((self.session.id, revision, kind.value, self.at, sequence, stored))
 
-    def add_message(
-        self, content: Row, *, created_at: Timestamp, preview: str | None, normal: str
-    ) -> None:
-        """Numbers a message, and counts it.
+    def count_added(self, last: MessageNumber, created_at: Timestamp, preview: str | None) -> None:
+        """Counts messages that were put behind the others, with their events, `last` the last.
 
-        `content` is its row without session and sequence, `normal` what of it is searched.
+        `created_at` is the last one's, `preview` the session's from now on.
         """
         session = self.session
-        sequence = MessageNumber(session.last_sequence + 1)
-        revision = Revision(session.revision + 1)
-        self.messages.append((session.id, sequence, *content))
-        self.events.append((session.id, revision, _MESSAGE_ADDED, self.at, sequence, None))
-        self.texts.append(IndexedText(session.id, sequence, created_at, normal))
-        self.first_sequence = self.first_sequence or sequence
-        self.added += 1
+        before = session.last_sequence
+        count = last - before
+        self.first_sequence = self.first_sequence or before + 1
+        self.added += count
         self.session = replace(
             session,
-            revision=revision,
+            revision=Revision(session.revision + count),
             updated_at=self.at,
-            last_sequence=sequence,
-            message_count=session.message_count + 1,
+            last_sequence=last,
+            message_count=session.message_count + count,
             last_message_at=created_at,
             last_activity_at=created_at,
-            preview=session.preview if preview is None else preview,
+            preview=preview,
         )
         self.changed.update(_ADDED)
 
@@ -205,14 +196,14 @@ class SessionDraft(Draft):
     def write_messages(self) -> None:
         """Writes the messages added so far, so that statements see them."""
         if self.messages:
-            self.dialect.insert(self.connection, messages, self.messages)
+            _insert(self.dialect, self.connection, messages, self.messages)
             self.dialect.search.add(self.connection, self.texts)
             self.messages, self.texts = [], []
 
     def write_events(self) -> None:
         """Writes the events recorded so far."""
         if self.events:
-            self.dialect.insert(self.connection, events, self.events)
+            _insert(self.dialect, self.connection, events, self.events)
             self.events = []
 
     def recount_last(self) -> dict[str, Any]:
@@ -242,12 +233,43 @@ def write_drafts(dialect: Dialect, connection: Connection, drafts: Sequence[Draf
         ids.update(*[draft.named[table] for draft in drafts if table in draft.named])
         # In one order for everybody, so that no two writers wait for each other.
         dialect.add_missing(connection, table, [{"id": one} for one in sorted(ids)])
-    dialect.insert(connection, messages, [row for draft in drafts for row in draft.messages])
-    dialect.insert(connection, events, [row for draft in drafts for row in draft.events])
+    _insert(dialect, connection, messages, [row for draft in drafts for row in draft.messages])
+    _insert(dialect, connection, events, [row for draft in drafts for row in draft.events])
     _index(dialect, connection, drafts)
     _update_sessions(dialect, connection, drafts)
     for draft in drafts:
         draft.messages, draft.events, draft.changed, draft.named = [], [], {}, {}
+
+
+def _insert(dialect: Dialect, connection: Connection, table: Table, rows: list[Row]) -> None:
+    """Adds rows to a table, each with all columns, but names none that is null in all of them.
+
+    Most columns of most messages are, and SQLite's driver takes six times as long over a null as
+    over a value: it asks whether somebody has an adapter for it.
+    """
+    if not rows:
+        return
+    columns = list(zip(*rows, strict=True))
+    given = tuple(
+        [
+            place
+            for place, column in enumerate(columns)
+            if column[0] is not None or column.count(None) < len(rows)
+        ]
+    )
+    if len(given) == len(columns):
+        dialect.insert(connection, table, rows)
+        return
+    part = list(zip(*[columns[place] for place in given], strict=True))
+    dialect.insert(connection, _part_of(table, given), part)
+
+
+@lru_cache(maxsize=64)
+def _part_of(table: Table, places: tuple[int, ...]) -> Table:
+    """Returns a table for statements that leave all of its columns out but those."""
+    columns = list(table.columns)
+    kept = [Column(columns[place].name, columns[place].type) for place in places]
+    return Table(table.name, MetaData(), *kept)
 
 
 def _index(dialect: Dialect, connection: Connection, drafts: Sequence[Draft]) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy import BigInteger, delete, func, insert, literal, select, update
 
 from app.backends.protocol import Scope
-from app.backends.sql.draft import Draft, Row, SessionDraft
+from app.backends.sql.draft import Draft, SessionDraft
 from app.backends.sql.rows import (
     MESSAGE_COLUMNS,
     encode_json,
@@ -26,46 +26,56 @@ from app.model.identifiers import Revision, Sequence
 from app.model.message import MessageRole, MessageStatus, NewMessage
 from app.model.refusals import no_such_message, no_such_source
 from app.model.search_text import normal_text
-from app.model.timestamps import Timestamp
 
 # To look a value up takes a fifth of what it takes to ask the member for it.
 _ROLES = {role: role.value for role in MessageRole}
 _STATUSES = {status: status.value for status in MessageStatus}
 
+_MESSAGE_ADDED = EventKind.MESSAGE_ADDED.value
+
 
 def add_messages(draft: Draft, added: tuple[NewMessage, ...]) -> None:
-    """Adds messages at the end."""
+    """Adds messages at the end, each with an event."""
+    at, session = draft.at, draft.session
+    created_at = at
+    session_id, preview = session.id, session.preview
+    sequence: int = session.last_sequence
+    revision: int = session.revision
     for message in added:
-        created_at = message.created_at or draft.at
-        draft.add_message(
-            _content(message, created_at),
-            created_at=created_at,
-            preview=message.preview,
-            normal=normal_text(message.parts),
+        sequence += 1
+        revision += 1
+        created_at = message.created_at or at
+        parts, shown, sender = message.parts, message.preview, message.sender
+        name = user_id = agent_id = None
+        if sender is not None:
+            name, user_id, agent_id = sender.name, sender.user_id, sender.agent_id
+            draft.name(users, user_id)
+            draft.name(agents, agent_id)
+        if shown is not None:
+            preview = shown
+        draft.messages.append(
+            (
+                session_id,
+                sequence,
+                _ROLES[message.role],
+                _STATUSES[message.status],
+                parts_to_column(parts),
+                shown,
+                name,
+                user_id,
+                agent_id,
+                message.model,
+                None if message.usage is None else encode_json(message.usage),
+                encode_json(message.metadata) if message.metadata else "{}",
+                created_at,
+                None,
+                None,
+            )
         )
-        if message.sender is not None:
-            draft.name(users, message.sender.user_id)
-            draft.name(agents, message.sender.agent_id)
-
-
-def _content(message: NewMessage, created_at: Timestamp) -> Row:
-    """Returns the row of a message, without its session and sequence."""
-    sender = message.sender
-    return (
-        _ROLES[message.role],
-        _STATUSES[message.status],
-        parts_to_column(message.parts),
-        message.preview,
-        sender.name if sender else None,
-        sender.user_id if sender else None,
-        sender.agent_id if sender else None,
-        message.model,
-        None if message.usage is None else encode_json(message.usage),
-        encode_json(message.metadata) if message.metadata else "{}",
-        created_at,
-        None,
-        None,
-    )
+        draft.events.append((session_id, revision, _MESSAGE_ADDED, at, sequence, None))
+        draft.texts.append(IndexedText(session_id, sequence, created_at, normal_text(parts)))
+    if added:
+        draft.count_added(Sequence(sequence), created_at, preview)
 
 
 def copy_messages(draft: SessionDraft, change: CopyMessages, scope: Scope) -> None:

@@ -66,16 +66,18 @@ class SingleWriter:
         self._working: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def commit(self, commits: Sequence[Commit], scope: Scope) -> list[Outcome]:
+    def commit(self, commits: Sequence[Commit], scope: Scope) -> asyncio.Future[list[Outcome]]:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         if not commits:
-            return []
-        job = Job(commits, scope, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
+            done.set_result([])
+            return done
+        self._waiting.append(Job(commits, scope, done))
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work(), name="scrollback-writer")
-        return await job.done
+        # Awaited as it is: a coroutine around it would cost as much as making the job.
+        return done
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

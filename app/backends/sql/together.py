@@ -36,19 +36,14 @@ from app.model.session import Session
 Outcome: TypeAlias = Committed | ScrollbackError
 Work: TypeAlias = tuple[Commit, Scope]
 
-_DRAFTED = (
-    AddMessages,
-    ArchiveSession,
-    PinSession,
-    RenameSession,
-    SetMetadata,
-    StarSession,
+_DRAFTED = frozenset(
+    {AddMessages, ArchiveSession, PinSession, RenameSession, SetMetadata, StarSession}
 )
 
 
 def is_drafted(commit: Commit) -> bool:
     """Answers whether a commit only adds messages and sets fields, so that it reads nothing."""
-    return all(isinstance(change, _DRAFTED) for change in commit.changes)
+    return _DRAFTED.issuperset(map(type, commit.changes))
 
 
 def carry_out_together(
@@ -114,7 +109,7 @@ class Held:
                 draft_change(draft, change)
         except ScrollbackError:
             return False
-        committed = Committed(draft.position, draft.sequences, draft.affected, draft.session)
+        committed = draft.committed()
         self.outcomes.append(committed)
         if attempt is not None:
             used[commit.session_id, attempt.key] = to_record(commit, attempt, committed)
@@ -155,10 +150,12 @@ def draft_together(
     outcomes: list[Outcome | None] = [None] * len(work)
     for place, (commit, scope) in enumerate(work):
         session = held.get(commit.session_id)
-        if session is None or not session.take(commit, scope, used):
-            held.pop(commit.session_id, None)
+        if session is None:
             continue
-        session.places.append(place)
+        if session.take(commit, scope, used):
+            session.places.append(place)
+        else:
+            del held[commit.session_id]
     for session in held.values():
         for place, outcome in zip(session.places, session.outcomes, strict=True):
             outcomes[place] = outcome

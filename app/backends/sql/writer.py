@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from app.backends.protocol import Scope
 from app.backends.sql.together import Outcome, Work
@@ -26,7 +27,7 @@ TRIES = 5
 class Writer(Protocol):
     """Writes for a whole process. Used from one event loop."""
 
-    async def commit(self, commits: Sequence[Commit], scope: Scope) -> Sequence[Outcome]:
+    def commit(self, commits: Sequence[Commit], scope: Scope) -> Awaitable[Sequence[Outcome]]:
         """Carries commits out and answers their outcomes, aligned, once they are durable.
 
         A caller who stops waiting does not stop the commits. Raises `StoreUnavailable` (nothing
@@ -47,8 +48,7 @@ class Writer(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct, eq=False):
     """One call of `commit` that waits for its outcomes."""
 
     commits: Sequence[Commit]
@@ -57,7 +57,7 @@ class Job:
 
 
 def next_group(
-    waiting: deque[Job], room: int = GROUP_SIZE, fits: Callable[[Job], bool] = lambda job: True
+    waiting: deque[Job], room: int = GROUP_SIZE, fits: Callable[[Job], bool] | None = None
 ) -> list[Job]:
     """Takes the jobs of the next transaction from the queue, at least one.
 
@@ -65,8 +65,11 @@ def next_group(
     """
     group = [waiting.popleft()]
     size = len(group[0].commits)
-    while waiting and size + len(waiting[0].commits) <= room and fits(waiting[0]):
-        size += len(waiting[0].commits)
+    while waiting:
+        job = waiting[0]
+        size += len(job.commits)
+        if size > room or (fits is not None and not fits(job)):
+            break
         group.append(waiting.popleft())
     return group
 
@@ -80,10 +83,11 @@ def answer(group: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
     """Gives each job its outcomes."""
     place = 0
     for job in group:
-        mine = list(outcomes[place : place + len(job.commits)])
-        place += len(job.commits)
-        if not job.done.cancelled():
-            job.done.set_result(mine)
+        end = place + len(job.commits)
+        done = job.done
+        if not done.cancelled():
+            done.set_result(list(outcomes[place:end]))
+        place = end
 
 
 def fail(group: Sequence[Job], error: Exception) -> None:

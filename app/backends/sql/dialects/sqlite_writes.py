@@ -82,7 +82,7 @@ class SqliteWrites:
         return self._last[1]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _insert(table: Table) -> Insert:
     return insert(table)
 
