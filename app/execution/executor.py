@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import strawberry
@@ -129,14 +129,13 @@ class Executor:
         *,
         renew: Callable[[], None],
         caller: Hashable = None,
-    ) -> AsyncGenerator[Response] | Response:
+    ) -> ResponseStream | Response:
         """Starts a subscription and returns its stream of responses.
 
         `renew` is called before each event is executed. A `SharedEvent` is executed once for all
         subscriptions with the same request and `caller`, which is all that their contexts differ
-        in; with None, for each. Returns an error response instead when
-        the request is refused or its source cannot be opened. Whoever takes the stream closes it;
-        that closes the source.
+        in; with None, for each. Returns an error response instead when the request is refused or
+        its source cannot be opened. Whoever takes the stream closes it; that closes the source.
         """
         if prepared.kind is not OperationKind.SUBSCRIPTION:
             raise ValueError("Only a subscription can be subscribed to.")
@@ -191,6 +190,7 @@ class Executor:
             respond_to_failure=respond_to_failure,
             report_failure=report_failure,
             closed=closed,
+            audience=audience,
         )
         self.statistics.open_subscriptions += 1
         return stream

@@ -16,6 +16,7 @@ from typing import Any
 
 from app.execution.operation import Response
 from app.execution.running import AbandonedError
+from app.execution.sharing import Audience, SharingSource, Standby, Write
 
 
 class ResponseStream(AsyncGenerator[Response, None]):
@@ -33,17 +34,30 @@ class ResponseStream(AsyncGenerator[Response, None]):
         respond_to_failure: Callable[[Exception], Response],
         report_failure: Callable[[Exception], None],
         closed: Callable[[], None] = lambda: None,
+        audience: Audience | None = None,
     ) -> None:
         """Takes the source and what to do with its events and failures.
 
-        `closed` is called once, when the source has ended or the stream is closed.
+        `closed` is called once, when the source has ended or the stream is closed. `audience` are
+        those whose responses are the same.
         """
         self._source: AsyncIterator[object] = aiter(source)
         self._respond = respond
         self._respond_to_failure = respond_to_failure
         self._report_failure = report_failure
         self._closed = closed
+        self._audience = audience
         self._finished = False
+
+    def stand_by(self, write: Write) -> None:
+        """Lets a response that another of the audience has be given to `write`.
+
+        That happens while the next response is waited for, and only where the source can do it;
+        what `write` does not take comes out of the stream, in its place. Called before the first
+        response is asked for.
+        """
+        if self._audience is not None and isinstance(self._source, SharingSource):
+            self._source.stand_by(Standby(self._audience, write))
 
     def __anext__(self) -> Coroutine[Any, Any, Response]:
         """Returns the next response, as `asend` does."""
@@ -57,7 +71,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
         if self._finished:
             raise StopAsyncIteration
         try:
-            event = await anext(self._source)
+            event = await self._source.__anext__()
         except StopAsyncIteration:
             await self.aclose()
             raise

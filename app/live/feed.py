@@ -3,6 +3,11 @@
 However many readers stand at the same place, one read of the log serves them all: whoever comes
 first reads, the others wait for that read or find its events in the tail. There is no queue a
 reader. A reader is a position, and "dirty" means that the log is known to go on beyond it.
+
+Nor does every reader have to be woken for each event. One that stands by is put off until another
+of its audience has the answer, which is then written for it, and its position moves on. Only the
+next event is ever written, only to a reader that waits, and only while the log is known no further:
+whatever else happens wakes those that were put off, and they read and answer for themselves.
 """
 
 from __future__ import annotations
@@ -10,8 +15,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
 
 from app.backends.protocol import Log, Scope
+from app.execution.operation import Response
+from app.execution.sharing import Answer, Audience, Standby, find_answer
 from app.live.followed import Logged
 from app.model.errors import NotFound, ScrollbackError
 from app.model.events import EventKind, LogRead, LogSlice
@@ -38,6 +47,47 @@ class FeedSlice:
     top: Position
     gap: bool
 
+    def jumps(self, after: Position) -> bool:
+        """Answers whether the log does not go on where a reader stands.
+
+        A deleted session's log holds its deletion alone, which is the end from any position.
+        """
+        if not self.events or self.events[0].event.kind is EventKind.SESSION_DELETED:
+            return False
+        return self.events[0].position.revision != after.revision + 1
+
+
+@dataclass(slots=True, eq=False)
+class Reader:
+    """One who waits for a log to go on: where it stands, and how it can be answered meanwhile."""
+
+    after: Position
+    standby: Standby | None
+
+
+class _Then(Enum):
+    """What becomes of a reader to whom an offer was written."""
+
+    WAITS = auto()
+    """It has had everything."""
+    IS_PUT_OFF = auto()
+    """The next answer is being made."""
+    ANSWERS = auto()
+    """The next answer is to be made: one is woken for it, and the others are put off."""
+    READS = auto()
+    """It is woken."""
+
+
+@dataclass(slots=True)
+class _Offer:
+    """What the tail holds for an audience at one place: the answers that there are."""
+
+    answers: list[tuple[Position, Response]]
+    then: _Then
+
+
+_Waiting: TypeAlias = tuple[asyncio.Future[None], Reader]
+
 
 class Feed:
     """The log of one session in one scope, for any number of readers."""
@@ -50,7 +100,11 @@ class Feed:
         self._scope = scope
         self._page_size = page_size
         self._known = Revision(0)
-        self._waiting: dict[asyncio.Future[None], Revision] = {}
+        self._waiting: dict[asyncio.Future[None], Reader] = {}
+        self._put_off: list[_Waiting] = []
+        self._awaited: set[Answer] = set()
+        """The answers that those who were put off wait for, and take however long they took."""
+        self._offering = False
         self._end: Position | None = None
         self._tail: deque[Logged] = deque(maxlen=TAIL_EVENTS)
         self._tail_slices: dict[Position, FeedSlice] = {}
@@ -74,17 +128,17 @@ class Feed:
         self._end = None
         self._known = Revision(self._known + 1)
         self._move_on()
-        self._wake_all()
+        self._wake(list(self._waiting.items()))
 
-    async def wait_beyond(self, revision: Revision) -> None:
-        """Returns once the log is known to go on after `revision`.
+    async def wait_beyond(self, reader: Reader) -> None:
+        """Returns once the log is known to go on after where the reader stands by then.
 
         Of those who wait, one is woken first and reads; the others are woken when it has read,
-        and find the events in the tail.
+        and find the events in the tail, or are written what it answered.
         """
-        while self._known <= revision:
+        while not self._is_behind(reader.after):
             waiter: asyncio.Future[None] = self._event_loop.create_future()
-            self._waiting[waiter] = revision
+            self._waiting[waiter] = reader
             try:
                 await waiter
             except asyncio.CancelledError:
@@ -118,26 +172,120 @@ class Feed:
             if under_way.slice is not None:
                 return under_way.slice
 
+    def _is_behind(self, after: Position) -> bool:
+        """Tells whether the log is known to go on after a position, or to have begun anew."""
+        end = self._end
+        return after.revision < self._known or (end is not None and end.epoch != after.epoch)
+
     def _move_on(self) -> None:
         """Drops what held while the log was as it was."""
+        self._wake(self._put_off)
         self._tail_slices.clear()
         for logged in self._tail:
             logged.answers.clear()
 
     def _wake_one(self) -> None:
-        for waiter, revision in self._waiting.items():
-            if revision < self._known and not waiter.done():
+        for waiter, reader in self._waiting.items():
+            if self._is_behind(reader.after) and not waiter.done():
                 del self._waiting[waiter]
                 waiter.set_result(None)
                 return
 
     def _wake_all(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for waiter, revision in waiting.items():
-            if revision >= self._known:
-                self._waiting[waiter] = revision
-            elif not waiter.done():
+        """Has all who are behind told, or woken, once whoever reads has had its turn."""
+        self._put_off = list(self._waiting.items())
+        self._offer_soon()
+
+    def _wake(self, waiting: list[_Waiting]) -> None:
+        """Wakes these and empties the list."""
+        for waiter, _ in waiting:
+            if not waiter.done():
+                del self._waiting[waiter]
                 waiter.set_result(None)
+        waiting.clear()
+
+    def _offer_soon(self) -> None:
+        """Looks after those who were put off, when those who are woken by now have had a turn."""
+        if self._put_off and not self._offering:
+            self._offering = True
+            self._event_loop.call_soon(self._offer)
+
+    def _offer(self) -> None:
+        self._offering = False
+        put_off, self._put_off = self._put_off, []
+        offers: dict[tuple[Audience, Position], _Offer] = {}
+        woken: list[_Waiting] = []
+        audience: Audience | None = None
+        after: Position | None = None
+        try:
+            for item in put_off:
+                waiter, reader = item
+                # Whoever is cancelled is written nothing more.
+                if waiter.done():
+                    continue
+                standby = reader.standby
+                if standby is None:
+                    if self._is_behind(reader.after):
+                        woken.append(item)
+                    continue
+                # Most stand where the one before them does.
+                if reader.after is not after or standby.audience is not audience:
+                    audience, after = standby.audience, reader.after
+                    place = (audience, after)
+                    offer = offers.get(place) or self._offer_for(audience, after)
+                    offers[place] = offer
+                for position, response in offer.answers:
+                    if not standby.write(response):
+                        woken.append(item)
+                        break
+                    reader.after = position
+                else:
+                    if offer.then is _Then.WAITS:
+                        continue
+                    if offer.then is _Then.IS_PUT_OFF:
+                        self._put_off.append(item)
+                        continue
+                    if offer.then is _Then.ANSWERS:
+                        offer.then = _Then.IS_PUT_OFF
+                    woken.append(item)
+        except BaseException:
+            self._wake(put_off)
+            raise
+        finally:
+            self._awaited = {answer for answer in self._awaited if not answer.ready.is_set()}
+        if woken:
+            self._wake(woken)
+            self._offer_soon()
+
+    def _offer_for(self, audience: Audience, after: Position) -> _Offer:
+        offer = _Offer([], _Then.READS)
+        if not self._is_behind(after):
+            offer.then = _Then.WAITS
+            return offer
+        found = self.kept(after)
+        if (
+            found is None
+            or found.jumps(after)
+            or found.events[-1].event.kind is EventKind.SESSION_DELETED
+        ):
+            return offer
+        for logged in found.events:
+            answer = logged.answers.get(audience)
+            if answer not in self._awaited:
+                answer = find_answer(logged, audience)
+            if answer is None:
+                offer.then = _Then.ANSWERS
+                return offer
+            if answer.response is None:
+                if answer not in self._awaited:
+                    self._awaited.add(answer)
+                    answer.then.append(self._offer_soon)
+                offer.then = _Then.IS_PUT_OFF
+                return offer
+            offer.answers.append((logged.position, answer.response))
+        if found.events[-1].position.revision >= self._known:
+            offer.then = _Then.WAITS
+        return offer
 
     def _slice_tail(self, after: Position) -> FeedSlice | None:
         """Returns what the tail holds after a position; None where it does not reach back."""
@@ -179,10 +327,12 @@ class Feed:
         unheard = self._known == known_before
         self._known = found.top.revision if unheard else max(self._known, found.top.revision)
         if self._end != found.top:
-            if self._end is not None and self._end.epoch != found.top.epoch:
-                self._tail.clear()
+            begun_anew = self._end is not None and self._end.epoch != found.top.epoch
             self._end = found.top
             self._move_on()
+            if begun_anew:
+                self._tail.clear()
+                self._wake(list(self._waiting.items()))
         return found
 
     def _keep(self, found: FeedSlice) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -37,6 +38,8 @@ class SocketSender:
         self._protocol = request.protocol
         self._transport = request.transport
         self._writer = writer
+        # More than that in the buffer makes it full.
+        self._fits = 0 if self._transport is None else self._transport.get_write_buffer_limits()[1]
         self._send_timeout = send_timeout
         self._drained: asyncio.Task[None] | None = None
         self.stalled = False
@@ -62,6 +65,18 @@ class SocketSender:
         if transport is None or transport.is_closing() or self._socket.closed:
             raise ConnectionResetError("the socket is closed")
         transport.write(_frame_head(len(text)) + text)
+
+    def offer(self, text: bytes) -> bool:
+        """Sends UTF-8 text if that fails nobody and makes nobody wait; answers whether it has."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            return False
+        frame = _frame_head(len(text)) + text
+        unsent = transport.get_write_buffer_size()
+        if unsent + len(frame) > self._fits or (unsent and self.is_full):
+            return False
+        transport.write(frame)
+        return True
 
     def abort(self) -> None:
         """Ends the connection without waiting for unread data to be taken."""
@@ -90,6 +105,7 @@ class SocketSender:
             raise error
 
 
+@lru_cache(1024)
 def _frame_head(length: int) -> bytes:
     """Returns the head of a whole, unmasked text frame (RFC 6455, section 5.2)."""
     if length < 126:

@@ -261,6 +261,7 @@ class SocketSession:
                 prepared, operation, context, renew=context.renew, caller=authenticated.caller
             )
             if not isinstance(results, Response):
+                results.stand_by(lambda response: sender.offer(frames.frame(response)))
                 # Closes the source at once, also when sending is what fails.
                 async with aclosing(results):
                     async for result in results:

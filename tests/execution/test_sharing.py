@@ -12,7 +12,8 @@ import strawberry
 from app.execution import sharing
 from app.execution.executor import Executor
 from app.execution.operation import Request, Response
-from app.execution.sharing import SharedEvent
+from app.execution.sharing import Audience, SharedEvent, SharingSource, Standby
+from app.execution.stream import ResponseStream
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -181,6 +182,56 @@ async def test_what_is_cleared_is_made_anew(world: World) -> None:
         event.answers.clear()
     assert await read(stays) == [1, 2]
     assert len(world.executed) == 4
+
+
+@pytest.mark.parametrize("audience", [Audience(), None])
+async def test_a_stream_stands_by_where_its_source_can_and_others_are_answered_alike(
+    audience: Audience | None,
+) -> None:
+    async def respond(_: object) -> Response:
+        raise AssertionError("there was no event")
+
+    for source in (Kept(), one_tick()):
+        stream = ResponseStream(
+            source,
+            respond=respond,
+            respond_to_failure=lambda _: Response(executed=True),
+            report_failure=lambda _: None,
+            audience=audience,
+        )
+        stream.stand_by(never)
+        if isinstance(source, Kept):
+            assert source.standbys == ([] if audience is None else [Standby(audience, never)])
+        await stream.aclose()
+
+
+def never(_: Response) -> bool:
+    """Takes nothing."""
+    return False
+
+
+async def one_tick() -> AsyncGenerator[Tick]:
+    """A source that has everybody woken."""
+    yield Tick(1)
+
+
+class Kept(SharingSource[Tick]):
+    """A source that keeps what stands by, and gives nothing out."""
+
+    def __init__(self) -> None:
+        self.standbys: list[Standby] = []
+
+    def stand_by(self, standby: Standby) -> None:
+        self.standbys.append(standby)
+
+    async def asend(self, value: None) -> Tick:
+        raise NotImplementedError
+
+    async def athrow(self, *_: object) -> Tick:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
 
 
 async def test_an_audience_is_forgotten_with_its_last_subscription(world: World) -> None:

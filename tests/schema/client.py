@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.backends.protocol import Backend
 from app.execution.executor import Executor
 from app.execution.operation import Request, Response
+from app.execution.stream import ResponseStream
 from app.live.brokers.in_process import InProcessBroker
 from app.live.feeds import Feeds
 from app.resolvers.services import Services
@@ -87,14 +88,16 @@ class Api:
         )
         return (await self.run(document, input=given))[name]
 
-    async def subscribe(self, query: str, **variables: Any) -> AsyncGenerator[Response] | Response:
-        """Starts a subscription."""
+    async def subscribe(self, query: str, **variables: Any) -> ResponseStream | Response:
+        """Starts a subscription, answered together with all that are the same."""
         request = Request(query, variables)
         prepared = self._executor.prepare(request)
         if isinstance(prepared, Response):
             return prepared
         context = OperationContext(self.services, self.caller)
-        return await self._executor.subscribe(prepared, request, context, renew=context.renew)
+        return await self._executor.subscribe(
+            prepared, request, context, renew=context.renew, caller=self.caller
+        )
 
     async def create(self, *texts: str, **given: Any) -> str:
         """Creates a session with messages of the user and returns its id."""

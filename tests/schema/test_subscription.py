@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.backends.protocol import EVERYTHING
 from app.execution.operation import Response
+from app.execution.stream import ResponseStream
 from app.model.identifiers import Epoch, Position, Revision
 from app.schema.cursors import encode_event_cursor
 from app.schema.global_id import decode_session_id
@@ -211,6 +213,47 @@ async def test_what_a_subscriber_loads_is_as_new_as_its_event(api: Api) -> None:
         response = await anext(stream)
         assert response.data == {"sessionEvents": {"session": {"messageCount": count}}}
     await stream.aclose()
+
+
+@pytest.mark.parametrize("loaded", ["", "... on LoggedSessionEvent { session { messageCount } }"])
+async def test_what_one_is_answered_is_written_for_those_who_ask_the_same_and_wait(
+    api: Api, reader: Api, loaded: str
+) -> None:
+    session_id = await api.create()
+    document = EVENTS.replace("__typename cursor", f"__typename cursor {loaded}")
+    told: list[Response] = []
+    all_told = asyncio.Event()
+
+    async def open_one(api: Api) -> ResponseStream:
+        stream = await api.subscribe(document, id=session_id)
+        assert isinstance(stream, ResponseStream)
+        stream.stand_by(write)
+        return stream
+
+    def write(response: Response) -> bool:
+        told.append(response)
+        if len(told) == 4:
+            all_told.set()
+        return True
+
+    opened = [await open_one(api) for _ in range(5)] + [await open_one(reader)]
+    for stream in opened:
+        assert (await anext(stream)).data["sessionEvents"]["__typename"] == "CaughtUp"  # type: ignore[index]
+    nexts = [asyncio.ensure_future(anext(stream)) for stream in opened]
+    await asyncio.sleep(0)
+    await api.say(session_id, "x")
+    async with asyncio.timeout(5):
+        await all_told.wait()
+        await nexts[-1]
+    (answered,) = [awaited for awaited in nexts[:-1] if awaited.done()]
+    assert answered.result().data["sessionEvents"]["message"] == {"text": "x"}  # type: ignore[index]
+    assert [response is answered.result() for response in told] == [True] * 4
+    assert nexts[-1].result() is not answered.result()
+    await api.mutate("deleteSession", "", sessionId=session_id)
+    for awaited in nexts:
+        await awaited
+    for stream in opened:
+        await stream.aclose()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from strawberry.types import Info
 from app.execution.executor import Executor
 from app.execution.limits import QueryLimits
 from app.execution.operation import ShownError
+from app.execution.sharing import SharingSource, Standby
 from app.server.application import build_application
 from app.server.authentication import AuthenticationFailed
 from app.server.parts import Authenticated, Readiness, ServerOptions, ServerParts
@@ -83,6 +84,7 @@ class World:
     limits: QueryLimits = field(default_factory=QueryLimits)
     most_open: int = 0
     held: list[AsyncGenerator[Any]] = field(default_factory=list)
+    shared: list[SharedSource] = field(default_factory=list)
 
     def open_context(self, caller: str) -> WorldContext:
         self.callers.append(caller)
@@ -210,6 +212,29 @@ class Mutation:
         return world.mutations.value
 
 
+class SharedSource(SharingSource[str]):
+    """Gives out the texts that a test puts in, and keeps what stands by for others' answers."""
+
+    def __init__(self, world: World) -> None:
+        self.texts: asyncio.Queue[str] = asyncio.Queue()
+        self.standby: Standby | None = None
+        self._world = world
+        world.shared.append(self)
+        world.sources_opened.add()
+
+    def stand_by(self, standby: Standby) -> None:
+        self.standby = standby
+
+    async def asend(self, value: None) -> str:
+        return await self.texts.get()
+
+    async def athrow(self, *_: Any) -> str:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        self._world.sources_closed.add()
+
+
 async def _one_then_wait(world: World) -> AsyncGenerator[int]:
     world.sources_opened.add()
     try:
@@ -275,6 +300,10 @@ class Subscription:
     @strawberry.subscription
     async def close_late(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
         return _world(info).hold(_close_late(_world(info)))
+
+    @strawberry.subscription
+    async def shared(self, info: Info[WorldContext, None]) -> AsyncIterator[str]:
+        return SharedSource(_world(info))
 
     @strawberry.subscription
     async def counter(self, info: Info[WorldContext, None]) -> AsyncIterator[int]:
