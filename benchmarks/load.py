@@ -49,6 +49,20 @@ async def measure(
     return Measured(len(times) / seconds, *quantiles(times), len(times))
 
 
+async def send(host: str, port: int, workload: Workload, *, connections: int, requests: int) -> int:
+    """Sends about so many requests from all connections and returns how many they were."""
+
+    async def client(number: int) -> None:
+        chance = random.Random(number)
+        async with HttpConnection(host, port) as connection:
+            for _ in range(requests // connections):
+                request = connection.encode(workload.document, workload.variables(chance))
+                await connection.send(request)
+
+    await asyncio.gather(*(client(number) for number in range(connections)))
+    return requests // connections * connections
+
+
 def quantiles(times: list[float]) -> tuple[float, float]:
     """Returns the median and the 99th percentile of seconds, in milliseconds."""
     ordered = sorted(times)

@@ -61,9 +61,12 @@ def limit(store: str) -> list[str]:
 
 @asynccontextmanager
 async def serving(
-    command: list[str], folder: Path, *, compiled: bool = True
+    command: list[str], folder: Path, *, compiled: bool = True, patience: float = 30
 ) -> AsyncIterator[Server]:
-    """Runs a server and stops it at the end. Its log goes to a file, as it would in earnest."""
+    """Runs a server and stops it at the end. Its log goes to a file, as it would in earnest.
+
+    TimeoutError where it says nothing for `patience` seconds while it starts.
+    """
     log_file = folder / f"server-{next(_numbers)}.log"
     environment = {
         **os.environ,
@@ -79,7 +82,7 @@ async def serving(
             assert process.stdout is not None
             address = ""
             while not address:
-                line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+                line = (await asyncio.wait_for(process.stdout.readline(), patience)).decode()
                 if not line:
                     raise RuntimeError(f"the server ended: {log_file.read_text()}")
                 if line.startswith("GraphQL"):

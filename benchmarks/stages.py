@@ -24,7 +24,7 @@ from app.execution.document import Prepared
 from app.execution.operation import Request, Response
 from app.resolvers.services import Services
 from app.wiring import LOCAL_CALLER, Wired, wire
-from benchmarks.http_connection import HttpConnection
+from benchmarks.load import send
 from benchmarks.remembered import RememberedBackend
 from benchmarks.serving import Server
 from benchmarks.workloads import Workload
@@ -57,20 +57,13 @@ async def measure_stages(
 
 
 async def _of_server(server: Server, workload: Workload, requests: int) -> float | None:
-    async def client(number: int) -> None:
-        chance = random.Random(number)
-        async with HttpConnection(*server.address) as connection:
-            for _ in range(requests // CONNECTIONS):
-                body = connection.encode(workload.document, workload.variables(chance))
-                await connection.send(body)
-
-    await client(0)
+    await send(*server.address, workload, connections=1, requests=requests // CONNECTIONS)
     before = server.processor_seconds()
-    await asyncio.gather(*(client(number) for number in range(CONNECTIONS)))
+    sent = await send(*server.address, workload, connections=CONNECTIONS, requests=requests)
     after = server.processor_seconds()
     if before is None or after is None:
         return None
-    return (after - before) / (requests // CONNECTIONS * CONNECTIONS)
+    return (after - before) / sent
 
 
 async def _of_process(wired: Wired, workload: Workload, requests: int) -> list[float]:
