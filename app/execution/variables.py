@@ -207,26 +207,24 @@ def _list(item: InputCoercion, *, nullable: bool) -> InputCoercion:
     coerce = _or_null(item.coerce) if nullable else item.coerce
     of_item = item.both
 
-    def coerce_list(value: Any, left: list[int]) -> list[Any]:
+    def items_of(value: Any, left: list[int]) -> list[Any]:
         if type(value) is not list:
             raise Uncommon
         left[0] -= len(value)
         if left[0] < 0:
             raise Uncommon
-        return [coerce(item, left) for item in value]
+        return value
+
+    def coerce_list(value: Any, left: list[int]) -> list[Any]:
+        return [coerce(item, left) for item in items_of(value, left)]
 
     def both_lists(value: Any, left: list[int]) -> tuple[list[Any], list[Any]]:
         if of_item is None:
             items = coerce_list(value, left)
             return items, items.copy()
-        if type(value) is not list:
-            raise Uncommon
-        left[0] -= len(value)
-        if left[0] < 0:
-            raise Uncommon
         coerced: list[Any] = []
         made: list[Any] = []
-        for item in value:
+        for item in items_of(value, left):
             one, its = (None, None) if item is None and nullable else of_item(item, left)
             coerced.append(one)
             made.append(its)

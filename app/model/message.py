@@ -66,11 +66,8 @@ class NewMessage(Struct, frozen=True, gc=False):
     created_at: Timestamp | None = None
 
 
-class Message(Struct, frozen=True, gc=False, array_like=True):
-    """A message of a session.
-
-    As JSON its fields are an array in this order, which is what stores hand whole pages over as.
-    """
+class Message(Struct, frozen=True, gc=False):
+    """A message of a session."""
 
     session_id: SessionId
     sequence: Sequence

@@ -80,11 +80,8 @@ class ToolResultPart(_StoredPart, frozen=True, tag="tool_result"):
     is_error: bool = False
 
 
-class OtherPart(Struct, frozen=True, gc=False, tag="\x00other"):
-    """A part of a kind that this version does not know, kept as it came.
-
-    Its tag is no kind's name: it only lets a decoder tell this class from the others.
-    """
+class OtherPart(Struct, frozen=True, gc=False):
+    """A part of a kind that this version does not know, kept as it came."""
 
     kind: str
     data: Mapping[str, Any]

@@ -159,13 +159,7 @@ class MessageInput:
 
 def to_parts(given: list[MessagePartInput], path: tuple[str, ...]) -> tuple[model.Part, ...]:
     """Returns the model's parts. InvalidInput for data that is no JSON object."""
-    return tuple(
-        [
-            # Without a call for the words, which most parts are.
-            model.TextPart(part.text.text) if part.text else _to_part(part, path, index)
-            for index, part in enumerate(given)
-        ]
-    )
+    return tuple([_to_part(part, path, index) for index, part in enumerate(given)])
 
 
 def to_messages(
@@ -204,7 +198,9 @@ def _to_sender(given: SenderInput, path: tuple[str, ...]) -> messages.Sender:
 
 
 def _to_part(given: MessagePartInput, path: tuple[str, ...], index: int) -> model.Part:
-    """Returns the one part that is given, not words; that it is one is what `@oneOf` sees to."""
+    """Returns the one part that is given; that it is one is what `@oneOf` sees to."""
+    if given.text:
+        return model.TextPart(given.text.text)
     if given.reasoning:
         return model.ReasoningPart(given.reasoning.text, given.reasoning.signature)
     if image := given.image:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.server import HttpClient, Subscriber, serve
@@ -112,7 +112,7 @@ async def play(seed: int, changes: int, stays: list[int]) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32),
     changes=st.integers(1, 30),

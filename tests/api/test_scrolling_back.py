@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from aiohttp import ClientSession
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.server import HttpClient, serve
@@ -91,7 +91,7 @@ async def play(seed: int, length: int) -> None:
     assert survivors or length == 0
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 400))
 def test_every_surviving_message_is_seen_once_and_the_order_is_never_inverted(
     seed: int, length: int

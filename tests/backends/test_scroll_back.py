@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.backends.conformance.samples import (
@@ -133,8 +133,6 @@ async def walk_while_disturbed(seed: int, path: Path) -> None:
 
 @settings(
     max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32))
 def test_every_surviving_message_is_met_exactly_once_and_in_order(seed: int) -> None:

@@ -52,7 +52,7 @@ def tamper(path: Path, *statements: str) -> None:
     connection.close()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(AWKWARD, max_size=24), st.data())
 def test_a_text_has_the_tokens_of_every_query_that_it_matches(text: str, data: Any) -> None:
     normal = normalize(text)

@@ -71,7 +71,6 @@ def run_programs(
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=STEPS,
-                deadline=None,
                 print_blob=True,
                 suppress_health_check=list(HealthCheck),
                 **further,

@@ -125,7 +125,7 @@ def test_fragments_that_double_at_each_level_are_counted_once_each(
     assert visits == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents())
 def test_the_cost_equals_that_of_the_document_written_out(drawn: Drawn) -> None:
     assert count(drawn.text, {**VARIABLES, "ids": IDS}) == drawn.nodes(drawn.selections)

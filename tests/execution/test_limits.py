@@ -161,7 +161,7 @@ async def test_a_field_repeated_over_and_over_does_not_hold_up_the_server(
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents())
 def test_measures_equal_those_of_the_document_written_out(drawn: Drawn) -> None:
     everything = drawn.written_out(drawn.selections)

@@ -161,7 +161,7 @@ class SearchedTexts(RuleBasedStateMachine):
 
 
 TestSearchedTexts = SearchedTexts.TestCase
-TestSearchedTexts.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSearchedTexts.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 def test_texts_of_a_store_that_only_grows_lie_in_one_run() -> None:

@@ -48,15 +48,10 @@ def by_kind(requests: Collection[MessagePageRequest]) -> dict[Kind, list[Message
 def _common_end(requests: Sequence[MessagePageRequest]) -> MessageScope | None:
     """Returns which messages of a session the requests all want an end of, None for others."""
     scope = requests[0].messages
-    known = None
     for request in requests:
         window = request.window
-        if request.messages is not scope:
+        if request.messages is not scope or window.after is not None or window.before is not None:
             return None
-        if window is not known:
-            if window.after is not None or window.before is not None:
-                return None
-            known = window
     return scope
 
 

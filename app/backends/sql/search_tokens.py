@@ -18,13 +18,10 @@ _LONGEST_WORD = 20
 
 def tokens_of(normal: str) -> str:
     """Returns the tokens of a text in normal form, with spaces between; some maybe twice."""
-    pieces = set(normal.split(" "))
-    if max(map(len, pieces)) <= _LONGEST_WORD:
-        return " ".join(map(_tokens_of_word, pieces))
     return " ".join(
         [
             _tokens_of_word(piece) if len(piece) <= _LONGEST_WORD else _tokens_of_piece(piece)
-            for piece in pieces
+            for piece in set(normal.split(" "))
         ]
     )
 

@@ -134,8 +134,8 @@ class Job(Struct, eq=False, weakref=True):
         elif waiter.remove_done_callback(self._wake):
             self.loop.call_soon(self._wake, waiter, context=self.context)
 
-    def settle(self, source: BatchFuture[Any]) -> None:
-        """Goes on when the batch that it waited for has ended, in the current task."""
+    def settle(self, source: Future[Any]) -> None:
+        """Goes on with what it waited for, which has ended, in the current task."""
         try:
             error = source.exception()
         except CancelledError:
@@ -297,16 +297,8 @@ class Job(Struct, eq=False, weakref=True):
 
     def _settle(self, future: Future[Any]) -> None:
         self.run.active.discard(self)
-        if self.dead:
-            return
-        if future.cancelled():
-            self.fail(AbandonedError(ABANDONED))
-        elif (error := future.exception()) is None:
-            self.finish(future.result())
-        elif isinstance(error, Exception):
-            self.fail(error)
-        else:
-            raise error
+        if not self.dead:
+            self.settle(future)
 
 
 def open_job(

@@ -66,7 +66,6 @@ async def compare(schema: GraphQLSchema, seed: int) -> int:
     return compared
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**40))
 def test_random_documents_are_valid(seed: int) -> None:
     document = RandomDocument(NASTY, random.Random(seed), operation=OPERATIONS[seed % 10])
@@ -82,7 +81,6 @@ def test_compiled_operations_answer_what_graphql_core_answers(
 
     @settings(
         max_examples=-(-cases // (DOCUMENTS * WORLDS)),
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -121,7 +121,6 @@ def test_queries_of_the_product_answer_the_same_compiled(
 
     @settings(
         max_examples=20,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
