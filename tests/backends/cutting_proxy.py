@@ -29,7 +29,6 @@ class CuttingProxy:
     def __init__(self, host: str, port: int) -> None:
         self._server = host, port
         self._clients: set[asyncio.Task[None]] = set()
-        self._ends: set[asyncio.StreamWriter] = set()
         self.choose: Callable[[], Cut | None] = lambda: None
         """Asked at each COMMIT: where to cut, or not at all."""
         self.cuts: list[Cut] = []
@@ -43,17 +42,32 @@ class CuttingProxy:
             yield url.set(host="127.0.0.1", port=port)
         finally:
             server.close()
-            for end in self._ends:
-                end.transport.abort()
-            await asyncio.gather(*self._clients)
+            clients = list(self._clients)
+            for client in clients:
+                client.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
-        up_reader, up_writer = await asyncio.open_connection(*self._server)
-        self._ends |= {writer, up_writer}
+        try:
+            up_reader, up_writer = await asyncio.open_connection(*self._server)
+            try:
+                await self._pass_on(reader, writer, up_reader, up_writer)
+            finally:
+                up_writer.transport.abort()
+        finally:
+            writer.transport.abort()
+
+    async def _pass_on(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        up_reader: asyncio.StreamReader,
+        up_writer: asyncio.StreamWriter,
+    ) -> None:
         swallow = asyncio.Event()
 
         async def answer() -> None:
@@ -70,9 +84,6 @@ class CuttingProxy:
             for one in (answering, asking):
                 one.cancel()
             await asyncio.gather(answering, asking, return_exceptions=True)
-            for end in (writer, up_writer):
-                end.transport.abort()
-                self._ends.discard(end)
 
     async def _ask(
         self,

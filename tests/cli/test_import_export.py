@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -201,8 +202,16 @@ def test_a_file_of_something_else_is_refused_and_leaves_no_trace(
     assert records == ["scrollback", "end"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Has programs heed Ctrl-C; what a shell starts in the background ignores it, and its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_ends_an_import_with_whole_sessions_and_it_can_be_repeated(
-    scrollback: Scrollback, tmp_path: Path
+    scrollback: Scrollback, tmp_path: Path, interruptible: None
 ) -> None:
     source = tmp_path / "chats.jsonl"
     os.mkfifo(source)
