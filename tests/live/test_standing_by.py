@@ -4,126 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
-from app.backends.protocol import Scope
 from app.execution.operation import Response
-from app.execution.sharing import Audience, SharedEvent, Standby, answer_once
-from app.live.brokers.in_process import InProcessBroker
-from app.live.feeds import Feeds
-from app.live.follow import follow
+from app.execution.sharing import Audience, Standby
 from app.live.followed import CaughtUp, Logged
 from app.model.events import EventKind
-from app.model.identifiers import Epoch, Position, Revision, SessionId, UserId
-from tests.live.logs import MemoryLog
-
-SESSION = SessionId("s")
-MINE = Scope(UserId("ada"))
-START = Position(Epoch("e"), Revision(1))
-
-
-class World:
-    """A log, its feeds, and how often an answer was made."""
-
-    def __init__(self) -> None:
-        self.log = MemoryLog()
-        self.broker = InProcessBroker()
-        self.feeds = Feeds(self.log, self.broker, read_page=10)
-        self.log.create(SESSION)
-        self.made: list[int] = []
-        self.answering: Callable[[], Awaitable[None]] | None = None
-
-    def write(self, kind: EventKind = EventKind.SESSION_PINNED) -> Revision:
-        """Writes and rings."""
-        revision = self.log.append(SESSION, kind)
-        self.broker.ring(SESSION, revision)
-        return revision
-
-    async def respond(self, event: object) -> Response:
-        """Makes the answer to an event: its number."""
-        assert isinstance(event, Logged)
-        self.made.append(event.event.revision)
-        if self.answering is not None:
-            await self.answering()
-        return Response(executed=True, data={"revision": event.event.revision})
-
-
-class Subscriber:
-    """A subscription: a task that answers what it is told, and standing by meanwhile."""
-
-    def __init__(self, world: World, audience: Audience | None) -> None:
-        self.told: list[int | str] = []
-        self.woken = 0
-        self.takes = True
-        self.stalled: asyncio.Event | None = None
-        self._world = world
-        self._audience = audience or Audience()
-        self._follower = follow(world.feeds, SESSION, MINE, START)
-        if audience is not None:
-            self._follower.stand_by(Standby(audience, self._write))
-        self.task = asyncio.create_task(self._run())
-
-    def _write(self, response: Response) -> bool:
-        if self.takes and self.stalled is None:
-            self._tell(response)
-        return self.takes and self.stalled is None
-
-    def _tell(self, response: Response) -> None:
-        assert response.data is not None
-        self.told.append(response.data["revision"])
-
-    async def _run(self) -> None:
-        try:
-            async for item in self._follower:
-                if isinstance(item, SharedEvent):
-                    self.woken += 1
-                    self._tell(await answer_once(item, self._audience, self._world.respond))
-                else:
-                    self.told.append(type(item).__name__)
-                if self.stalled is not None:
-                    await self.stalled.wait()
-        finally:
-            await self._follower.aclose()
-
-    async def leave(self) -> None:
-        """Ends it."""
-        self.task.cancel()
-        await asyncio.wait([self.task])
+from app.model.identifiers import Revision
+from tests.live.subscribers import Answering, Subscriber, leave, settle, subscribers, told
+from tests.live.world import SESSION
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> Answering:
+    return Answering()
 
 
-async def settle() -> None:
-    """Lets the event loop turn until nothing more can come of what was done."""
-    for _ in range(30):
-        await asyncio.sleep(0)
-
-
-async def subscribers(world: World, *audiences: Audience | None) -> list[Subscriber]:
-    """Returns subscribers that have caught up."""
-    found = [Subscriber(world, audience) for audience in audiences]
-    await settle()
-    assert [subscriber.told for subscriber in found] == [["CaughtUp"]] * len(found)
-    return found
-
-
-async def leave(*all_: Subscriber) -> None:
-    for subscriber in all_:
-        await subscriber.leave()
-
-
-def told(all_: list[Subscriber]) -> list[list[int | str]]:
-    """Returns what each was told since it had caught up."""
-    return [subscriber.told[1:] for subscriber in all_]
-
-
-async def test_one_is_woken_and_the_others_are_written_its_answer(world: World) -> None:
+async def test_one_is_woken_and_the_others_are_written_its_answer(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 20)
     reads = len(world.log.reads)
@@ -138,7 +37,7 @@ async def test_one_is_woken_and_the_others_are_written_its_answer(world: World) 
     assert world.feeds.followed == 0
 
 
-async def test_several_events_at_once_are_written_in_order(world: World) -> None:
+async def test_several_events_at_once_are_written_in_order(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 5)
     for _ in range(4):
@@ -150,7 +49,7 @@ async def test_several_events_at_once_are_written_in_order(world: World) -> None
     await leave(*all_)
 
 
-async def test_each_audience_answers_once(world: World) -> None:
+async def test_each_audience_answers_once(world: Answering) -> None:
     one, other = Audience(), Audience()
     all_ = await subscribers(world, one, other, one, other, None, one, other, None)
     world.write()
@@ -162,7 +61,7 @@ async def test_each_audience_answers_once(world: World) -> None:
 
 
 async def test_what_is_not_taken_comes_out_of_the_source_and_then_it_is_written_again(
-    world: World,
+    world: Answering,
 ) -> None:
     audience = Audience()
     first, second, third = all_ = await subscribers(world, *[audience] * 3)
@@ -179,7 +78,7 @@ async def test_what_is_not_taken_comes_out_of_the_source_and_then_it_is_written_
     await leave(first, second, third)
 
 
-async def test_one_that_stalls_holds_up_nobody_and_misses_nothing(world: World) -> None:
+async def test_one_that_stalls_holds_up_nobody_and_misses_nothing(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 4)
     for subscriber in all_[:2]:
@@ -198,13 +97,9 @@ async def test_one_that_stalls_holds_up_nobody_and_misses_nothing(world: World) 
     await leave(*all_)
 
 
-async def test_an_answer_under_way_is_written_when_it_is_made(world: World) -> None:
+async def test_an_answer_under_way_is_written_when_it_is_made(world: Answering) -> None:
     gate = asyncio.Event()
-
-    async def answering() -> None:
-        await gate.wait()
-
-    world.answering = answering
+    world.answering = gate.wait
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 10)
     world.write()
@@ -217,13 +112,9 @@ async def test_an_answer_under_way_is_written_when_it_is_made(world: World) -> N
     await leave(*all_)
 
 
-async def test_when_whoever_answers_leaves_another_one_does(world: World) -> None:
+async def test_when_whoever_answers_leaves_another_one_does(world: Answering) -> None:
     gate = asyncio.Event()
-
-    async def answering() -> None:
-        await gate.wait()
-
-    world.answering = answering
+    world.answering = gate.wait
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 10)
     world.write()
@@ -241,7 +132,7 @@ async def test_when_whoever_answers_leaves_another_one_does(world: World) -> Non
 
 
 async def test_an_answer_under_way_does_not_hold_up_the_reading_of_what_comes_next(
-    world: World,
+    world: Answering,
 ) -> None:
     gate = asyncio.Event()
 
@@ -265,7 +156,9 @@ async def test_an_answer_under_way_does_not_hold_up_the_reading_of_what_comes_ne
     await leave(*all_)
 
 
-async def test_a_hint_during_a_read_reaches_all_though_those_who_read_stall(world: World) -> None:
+async def test_a_hint_during_a_read_reaches_all_though_those_who_read_stall(
+    world: Answering,
+) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 4)
     for subscriber in all_[:2]:
@@ -284,7 +177,7 @@ async def test_a_hint_during_a_read_reaches_all_though_those_who_read_stall(worl
     await leave(*all_)
 
 
-async def test_one_that_is_leaving_is_written_nothing_more(world: World) -> None:
+async def test_one_that_is_leaving_is_written_nothing_more(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 3)
     world.log.gate.clear()
@@ -298,7 +191,7 @@ async def test_one_that_is_leaving_is_written_nothing_more(world: World) -> None
     assert world.feeds.followed == 0
 
 
-async def test_a_deletion_is_given_out_and_ends_everybody(world: World) -> None:
+async def test_a_deletion_is_given_out_and_ends_everybody(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 5)
     world.write(EventKind.SESSION_DELETED)
@@ -308,7 +201,7 @@ async def test_a_deletion_is_given_out_and_ends_everybody(world: World) -> None:
     assert world.feeds.followed == 0
 
 
-async def test_a_log_that_begins_anew_is_a_gap_for_all(world: World) -> None:
+async def test_a_log_that_begins_anew_is_a_gap_for_all(world: Answering) -> None:
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 5)
     world.log.create(SESSION, "restored")
@@ -322,7 +215,7 @@ async def test_a_log_that_begins_anew_is_a_gap_for_all(world: World) -> None:
 
 
 async def test_an_answer_that_is_too_old_is_made_anew(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.execution.sharing.SHARED_SECONDS", -1.0)
     audience = Audience()
@@ -335,7 +228,7 @@ async def test_an_answer_that_is_too_old_is_made_anew(
 
 
 async def test_an_answer_that_takes_long_is_made_once_for_all_who_wait_for_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.execution.sharing.SHARED_SECONDS", 0.01)
     world.answering = partial(asyncio.sleep, 0.05)
@@ -353,7 +246,7 @@ async def test_an_answer_that_takes_long_is_made_once_for_all_who_wait_for_it(
 
 @pytest.mark.parametrize("stands_by", [True, False])
 async def test_a_log_that_began_anew_is_told_of_though_a_newcomer_reads_it_first(
-    world: World, stands_by: bool
+    world: Answering, stands_by: bool
 ) -> None:
     audience = Audience() if stands_by else None
     all_ = await subscribers(world, *[audience] * 3)
@@ -362,7 +255,7 @@ async def test_a_log_that_began_anew_is_told_of_though_a_newcomer_reads_it_first
     await settle()
     assert [one.told[-1] for one in all_] == [10] * 3
     world.log.create(SESSION, "another")
-    newcomer = follow(world.feeds, SESSION, MINE, None)
+    newcomer = world.follow()
     assert isinstance(await anext(newcomer), CaughtUp)
     await settle()
     assert [one.told[-1] for one in all_] == ["Gap"] * 3
@@ -373,14 +266,16 @@ async def test_a_log_that_began_anew_is_told_of_though_a_newcomer_reads_it_first
     await leave(*all_)
 
 
-async def test_a_write_that_fails_is_reported_and_nobody_is_left_waiting(world: World) -> None:
+async def test_a_write_that_fails_is_reported_and_nobody_is_left_waiting(
+    world: Answering,
+) -> None:
     reported: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: reported.append(context["exception"])
     )
     audience = Audience()
     all_ = await subscribers(world, *[audience] * 5)
-    failing = follow(world.feeds, SESSION, MINE, START)
+    failing = world.follow(1)
 
     def fail(_: Response) -> bool:
         raise RuntimeError("a bug")
@@ -403,7 +298,7 @@ async def test_a_write_that_fails_is_reported_and_nobody_is_left_waiting(world: 
 
 @pytest.mark.parametrize("seed", range(40))
 async def test_whatever_happens_everybody_is_told_everything_once_and_in_order(
-    world: World, seed: int
+    world: Answering, seed: int
 ) -> None:
     chance = random.Random(seed)
     audiences: list[Audience | None] = [Audience(), Audience(), None]
