@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from enum import Enum
 from functools import cache
 from typing import Annotated, Any, NewType
 
@@ -35,13 +34,7 @@ from app.execution.operation import Request, ShownError
 from app.execution.strawberry_inputs import InputValue, input_class
 from app.execution.strawberry_schema import DirectCall, core_schema, field_call
 from app.execution.variables import InputTypes, VariableCoercer
-from tests.execution.test_variables import objects
-
-
-@strawberry.enum
-class Colour(Enum):
-    RED = 1
-    BLUE = "blue"
+from tests.execution.test_variables import Colour, objects
 
 
 @strawberry.input
