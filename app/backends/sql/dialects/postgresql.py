@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
 from sqlalchemy import (
     ARRAY,
     URL,
-    BigInteger,
     Column,
     ColumnElement,
     Connection,
     Executable,
     Table,
     Text,
-    TextClause,
     any_,
     bindparam,
     func,
-    text,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
@@ -32,15 +28,13 @@ from sqlalchemy.pool import QueuePool
 
 from app.backends.protocol import Finding, Severity
 from app.backends.sql.appends import Appends
+from app.backends.sql.dialects import postgresql_statements as statements
 from app.backends.sql.dialects.dialect import (
-    NO_BOUND,
     Bound,
     Failure,
     PageBounds,
     PageShape,
-    columns,
 )
-from app.backends.sql.dialects.packed_messages import packed_items, within
 from app.backends.sql.dialects.postgresql_appends import PostgresqlAppends
 from app.backends.sql.dialects.postgresql_connections import DRIVER_ERRORS
 from app.backends.sql.dialects.postgresql_reads import PostgresqlReads
@@ -52,15 +46,8 @@ from app.backends.sql.dialects.server import (
 )
 from app.backends.sql.dialects.server_options import ServerOptions, driver_options, options_of
 from app.backends.sql.reads import Reads
-from app.backends.sql.rows import (
-    EVENT_COLUMNS,
-    IDEMPOTENCY_COLUMNS,
-    MESSAGE_COLUMNS,
-    SESSION_COLUMNS,
-)
 from app.model.errors import StoreUnusable
 from app.model.message import MessageScope
-from app.model.paging import Take
 
 _OLDEST = 13
 """The oldest release that its authors still mended when this was written, less one."""
@@ -149,37 +136,41 @@ class PostgresqlDialect(ServerDialect):
         return {"ids": list(values)}
 
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
-        return _bound(_find_sessions(owner is not None), keys, 2, owner)
+        return statements.bound(statements.find_sessions(owner is not None), keys, 2, owner)
 
     def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
-        return _bound(_get_messages(owner is not None), ids, 2, owner)
+        return statements.bound(statements.get_messages(owner is not None), ids, 2, owner)
 
     def page_messages(
         self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
-        return _bound(_page_messages(shape, owner is not None), requests, 4, owner)
+        return statements.bound(
+            statements.page_messages(shape, owner is not None), requests, 4, owner
+        )
 
     def packed_message_pages(
         self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
-        return _bound(_packed_message_pages(shape, owner is not None), requests, 4, owner)
+        return statements.bound(
+            statements.packed_message_pages(shape, owner is not None), requests, 4, owner
+        )
 
     def packed_end_pages(
         self, shape: PageShape, scope: MessageScope, ids: Sequence[str], owner: str | None
     ) -> Bound | None:
-        statement = _packed_end_pages(shape, scope, owner is not None)
-        return _bound(statement, [(one,) for one in ids], 1, owner)
+        statement = statements.packed_end_pages(shape, scope, owner is not None)
+        return statements.bound(statement, [(one,) for one in ids], 1, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
     ) -> Bound:
-        return _bound(_read_logs(owner is not None), reads, 4, owner)
+        return statements.bound(statements.read_logs(owner is not None), reads, 4, owner)
 
     def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
-        return _bound(_lock_sessions(wait), ids, 2, None)
+        return statements.bound(statements.lock_sessions(wait), ids, 2, None)
 
     def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
-        return _bound(_find_attempts(), keys, 2, None)
+        return statements.bound(statements.find_attempts(), keys, 2, None)
 
     def contains(
         self, column: ColumnElement[str], part: ColumnElement[str] | str
@@ -249,212 +240,3 @@ class PostgresqlDialect(ServerDialect):
                 "when the machine stops",
                 f"Set {' and '.join(off)} to on in postgresql.conf.",
             )
-
-
-def _bound(
-    statement: TextClause, rows: Sequence[tuple[Any, ...]], width: int, owner: str | None
-) -> Bound:
-    arrays = zip(*rows, strict=True) if rows else [()] * width
-    parameters: dict[str, Any] = {f"c{at}": list(values) for at, values in enumerate(arrays)}
-    if owner is not None:
-        parameters["owner"] = owner
-    return statement, parameters
-
-
-def _statement(sql: str, *kinds: type[Text] | type[BigInteger]) -> TextClause:
-    return text(sql).bindparams(
-        *(bindparam(f"c{at}", type_=ARRAY(kind)) for at, kind in enumerate(kinds))
-    )
-
-
-def _in_scope(scoped: bool) -> str:
-    return "AND s.owner_id = :owner" if scoped else ""
-
-
-@lru_cache(maxsize=2)
-def _lock_sessions(wait: bool) -> TextClause:
-    return _statement(
-        f"""
-        SELECT r.owner_id, {columns(SESSION_COLUMNS, "s")}, s.archived_through
-        FROM unnest(:c0, :c1) r(id, owner_id)
-        JOIN sessions s ON s.id = r.id AND (r.owner_id IS NULL OR s.owner_id = r.owner_id)
-        ORDER BY s.id FOR UPDATE OF s {"" if wait else "SKIP LOCKED"}
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        Text,
-    )
-
-
-@lru_cache(maxsize=1)
-def _find_attempts() -> TextClause:
-    return _statement(
-        f"""
-        SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
-        FROM unnest(:c0, :c1) r(session_id, key)
-        JOIN idempotency_keys k ON k.session_id = r.session_id AND k.key = r.key
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        Text,
-    )
-
-
-@lru_cache(maxsize=2)
-def _find_sessions(scoped: bool) -> TextClause:
-    return _statement(
-        f"""
-        SELECT {columns(SESSION_COLUMNS, "s")}
-        FROM unnest(:c0, :c1) r(owner_id, key)
-        JOIN sessions s ON s.owner_id = r.owner_id AND s.key = r.key {_in_scope(scoped)}
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        Text,
-    )
-
-
-@lru_cache(maxsize=2)
-def _get_messages(scoped: bool) -> TextClause:
-    return _statement(
-        f"""
-        SELECT {columns(MESSAGE_COLUMNS, "m")}
-        FROM unnest(:c0, :c1) r(session_id, sequence)
-        JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
-        JOIN messages m ON m.session_id = s.id AND m.sequence = r.sequence
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        BigInteger,
-    )
-
-
-@lru_cache(maxsize=256)
-def _page_messages(shape: PageShape, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    return _of_pages(
-        f"""
-        {_pages(scoped)}
-        SELECT r.number - 1, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
-        FROM page r LEFT JOIN LATERAL ({_items(take, limit)}) m ON true
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    return _of_pages(
-        f"""
-        {_pages(scoped)}
-        SELECT r.number - 1, r.has_before, r.has_behind, (
-            SELECT convert_to({_packed(wanted)}, 'UTF8')
-            FROM ({_items(take, limit)}) m
-        )
-        FROM page r
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    direction = "DESC" if take is Take.LAST else "ASC"
-    return _statement(
-        f"""
-        WITH page AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id, s.archived_through
-            FROM unnest(:c0) WITH ORDINALITY AS r(session_id, number)
-            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
-        )
-        SELECT r.number - 1, 0, 0, (
-            SELECT convert_to({_packed(wanted)}, 'UTF8')
-            FROM (
-                SELECT * FROM messages i WHERE i.session_id = r.session_id
-                AND {within(scope, "i.sequence", "r.archived_through")}
-                ORDER BY i.sequence {direction} LIMIT {limit + 1}
-            ) m
-        )
-        FROM page r
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-    )
-
-
-def _packed(wanted: frozenset[str] | None) -> str:
-    return packed_items("m", wanted, "string_agg", _array, _quoted)
-
-
-def _array(expression: str) -> str:
-    # Faster than `json_agg`, and without spaces to read over.
-    return f"coalesce('[' || string_agg({_quoted(expression)}, ',') || ']', '[]')"
-
-
-def _quoted(expression: str) -> str:
-    return f"coalesce(to_json({expression})::text, 'null')"
-
-
-def _items(take: Take, limit: int) -> str:
-    """Returns the query of the messages of the page `r`."""
-    direction = "DESC" if take is Take.LAST else "ASC"
-    return f"""
-        SELECT * FROM messages i WHERE i.session_id = r.session_id
-        AND i.sequence > greatest(r.after, r.low)
-        AND i.sequence < least(r.before, r.high + 1)
-        ORDER BY i.sequence {direction} LIMIT {limit + 1}"""  # noqa: S608 - nothing in it comes from a client
-
-
-def _pages(scoped: bool) -> str:
-    """Returns the table expression `page`: of each request its session and range."""
-    return f"""
-        WITH request AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id,
-                   r.after, r.before,
-                   CASE WHEN r.archive = 1 THEN s.archived_through ELSE 0 END AS low,
-                   CASE WHEN r.archive = 2 THEN s.archived_through ELSE {NO_BOUND} END AS high
-            FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
-                AS r(session_id, after, before, archive, number)
-            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
-        ), page AS MATERIALIZED (
-            SELECT r.*,
-                   r.after > 0 AND EXISTS (
-                       SELECT FROM messages b WHERE b.session_id = r.session_id
-                       AND b.sequence > r.low AND b.sequence <= least(r.after, r.high)
-                   ) AS has_before,
-                   r.before < {NO_BOUND} AND EXISTS (
-                       SELECT FROM messages b WHERE b.session_id = r.session_id
-                       AND b.sequence > greatest(r.before - 1, r.low) AND b.sequence <= r.high
-                   ) AS has_behind
-            FROM request r
-        )"""  # noqa: S608 - nothing in it comes from a client
-
-
-def _of_pages(sql: str) -> TextClause:
-    return _statement(sql, Text, BigInteger, BigInteger, BigInteger)
-
-
-@lru_cache(maxsize=2)
-def _read_logs(scoped: bool) -> TextClause:
-    # LIMIT keeps each lateral join one: flattened, the planner may read whole tables.
-    return _statement(
-        f"""
-        WITH request AS MATERIALIZED (
-            SELECT r.number, s.id AS session_id, s.epoch, s.revision AS top, r.after, r.size,
-                   coalesce(r.epoch <> s.epoch, false) OR r.after > s.revision AS gap
-            FROM unnest(:c0, :c1, :c2, :c3) WITH ORDINALITY
-                AS r(session_id, epoch, after, size, number)
-            JOIN sessions s ON s.id = r.session_id {_in_scope(scoped)}
-        )
-        SELECT r.number - 1, r.epoch, r.top, r.gap,
-               {columns(EVENT_COLUMNS, "e")}, {columns(MESSAGE_COLUMNS, "m")}
-        FROM request r
-        LEFT JOIN LATERAL (
-            SELECT * FROM events i WHERE i.session_id = r.session_id AND NOT r.gap
-            AND i.revision > r.after AND i.revision <= r.after + r.size
-            ORDER BY i.revision LIMIT r.size) e ON true
-        LEFT JOIN LATERAL (
-            SELECT * FROM messages i
-            WHERE i.session_id = e.session_id AND i.sequence = e.sequence LIMIT 1) m ON true
-        ORDER BY r.number, e.revision
-        """,  # noqa: S608 - nothing in it comes from a client
-        Text,
-        Text,
-        BigInteger,
-        BigInteger,
-    )

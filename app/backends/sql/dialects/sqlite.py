@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,37 +15,26 @@ from sqlalchemy import (
     Executable,
     Table,
     Text,
-    TextClause,
     bindparam,
     func,
     select,
-    text,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.backends.protocol import Finding, Severity
+from app.backends.sql.dialects import sqlite_statements as statements
 from app.backends.sql.dialects.dialect import (
-    NO_BOUND,
     Bound,
     Dialect,
     Failure,
     PageBounds,
     PageShape,
-    columns,
     update_sessions_by_id,
 )
-from app.backends.sql.dialects.packed_messages import packed_items, within
 from app.backends.sql.dialects.sqlite_search import SqliteSearchIndex
 from app.backends.sql.dialects.sqlite_writes import SqliteWrites
-from app.backends.sql.rows import (
-    EVENT_COLUMNS,
-    IDEMPOTENCY_COLUMNS,
-    MESSAGE_COLUMNS,
-    SESSION_COLUMNS,
-)
 from app.model.message import MessageScope
-from app.model.paging import Take
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -84,45 +72,47 @@ class SqliteDialect(Dialect):
         return {"ids": orjson.dumps(values).decode()}
 
     def find_sessions(self, keys: Sequence[tuple[str, str]], owner: str | None) -> Bound:
-        return _bound(_find_sessions(owner is not None), keys, owner)
+        return statements.bound(statements.find_sessions(owner is not None), keys, owner)
 
     def get_messages(self, ids: Sequence[tuple[str, int]], owner: str | None) -> Bound:
-        return _bound(_get_messages(owner is not None), ids, owner)
+        return statements.bound(statements.get_messages(owner is not None), ids, owner)
 
     def page_messages(
         self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound:
-        return _bound(_page_messages(shape, owner is not None), requests, owner)
+        return statements.bound(statements.page_messages(shape, owner is not None), requests, owner)
 
     def packed_message_pages(
         self, shape: PageShape, requests: Sequence[PageBounds], owner: str | None
     ) -> Bound | None:
-        return _bound(_packed_message_pages(shape, owner is not None), requests, owner)
+        return statements.bound(
+            statements.packed_message_pages(shape, owner is not None), requests, owner
+        )
 
     def packed_end_pages(
         self, shape: PageShape, scope: MessageScope, ids: Sequence[str], owner: str | None
     ) -> Bound | None:
-        statement = _packed_end_pages(shape, scope, owner is not None)
-        return _bound(statement, ids, owner)
+        statement = statements.packed_end_pages(shape, scope, owner is not None)
+        return statements.bound(statement, ids, owner)
 
     def read_logs(
         self, reads: Sequence[tuple[str, str | None, int, int]], owner: str | None
     ) -> Bound:
-        return _bound(_read_logs(owner is not None), reads, owner)
+        return statements.bound(statements.read_logs(owner is not None), reads, owner)
 
     def lock_sessions(self, ids: Sequence[tuple[str, str | None]], *, wait: bool) -> Bound:
         # The transaction began IMMEDIATE: no other can write.
-        return _bound(_LOCK_SESSIONS, ids, None)
+        return statements.bound(statements.LOCK_SESSIONS, ids, None)
 
     def find_attempts(self, keys: Sequence[tuple[str, str]]) -> Bound:
-        return _bound(_FIND_ATTEMPTS, keys, None)
+        return statements.bound(statements.FIND_ATTEMPTS, keys, None)
 
     def version(self, connection: Connection) -> int:
         """Returns a number that another connection's commits change, inside a transaction.
 
         It begins one where there is none. See https://sqlite.org/pragma.html#pragma_data_version.
         """
-        ((version,),) = self._writes.fetch(connection, (_DATA_VERSION, {}))
+        ((version,),) = self._writes.fetch(connection, (statements.DATA_VERSION, {}))
         return int(version)
 
     def fetch(self, connection: Connection, query: Bound) -> Iterable[Sequence[Any]]:
@@ -195,191 +185,3 @@ class SqliteDialect(Dialect):
                 f"SQLite finds the file damaged: {'; '.join(broken)}",
                 "Restore the newest backup, or run `scrollback export` to save what can be read.",
             )
-
-
-def _bound(statement: TextClause, rows: Sequence[Any], owner: str | None) -> Bound:
-    parameters = {"rows": orjson.dumps(rows).decode()}
-    if owner is not None:
-        parameters["owner"] = owner
-    return statement, parameters
-
-
-# CROSS JOIN and the plus keep the planner to the primary key of `sessions`: left to itself it
-# reads every session of the owner by an index of the owner.
-_SESSION_OF_REQUEST = {
-    False: "CROSS JOIN sessions s ON s.id = r.value ->> 0",
-    True: "CROSS JOIN sessions s ON s.id = r.value ->> 0 AND +s.owner_id = :owner",
-}
-
-
-_DATA_VERSION = text("PRAGMA data_version")
-_LOCK_SESSIONS = text(
-    f"""
-    SELECT r.value ->> 1, {columns(SESSION_COLUMNS, "s")}, s.archived_through
-    FROM json_each(:rows) r
-    CROSS JOIN sessions s ON s.id = r.value ->> 0
-    AND (r.value ->> 1 IS NULL OR +s.owner_id = r.value ->> 1)
-    """  # noqa: S608 - nothing in it comes from a client
-)
-_FIND_ATTEMPTS = text(
-    f"""
-    SELECT {columns(IDEMPOTENCY_COLUMNS, "k")}
-    FROM json_each(:rows) r
-    CROSS JOIN idempotency_keys k ON k.session_id = r.value ->> 0 AND k.key = r.value ->> 1
-    """  # noqa: S608 - nothing in it comes from a client
-)
-
-
-@lru_cache(maxsize=2)
-def _find_sessions(scoped: bool) -> TextClause:
-    return text(
-        f"""
-        SELECT {columns(SESSION_COLUMNS, "s")}
-        FROM json_each(:rows) r
-        CROSS JOIN sessions s ON s.owner_id = r.value ->> 0 AND s.key = r.value ->> 1
-        {"AND +s.owner_id = :owner" if scoped else ""}
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=2)
-def _get_messages(scoped: bool) -> TextClause:
-    return text(
-        f"""
-        SELECT {columns(MESSAGE_COLUMNS, "m")}
-        FROM json_each(:rows) r
-        CROSS JOIN sessions s ON s.id = r.value ->> 0
-        {"AND +s.owner_id = :owner" if scoped else ""}
-        CROSS JOIN messages m ON m.session_id = s.id AND m.sequence = r.value ->> 1
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _page_messages(shape: PageShape, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    return text(
-        f"""
-        {_pages(take, limit, scoped)}
-        SELECT r.number, r.has_before, r.has_behind, {columns(MESSAGE_COLUMNS, "m", wanted)}
-        FROM page r LEFT JOIN messages m ON m.session_id = r.session_id AND {_RANGES[take]}
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _packed_message_pages(shape: PageShape, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    # A subquery for each page, where grouping would sort all messages with their words.
-    return text(
-        f"""
-        {_pages(take, limit, scoped)}
-        SELECT r.number, r.has_before, r.has_behind, (
-            SELECT CAST({_packed(wanted)} AS BLOB)
-            FROM messages m WHERE m.session_id = r.session_id AND {_RANGES[take]}
-        )
-        FROM page r
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-@lru_cache(maxsize=256)
-def _packed_end_pages(shape: PageShape, scope: MessageScope, scoped: bool) -> TextClause:
-    take, limit, wanted = shape
-    direction, far = (
-        ("DESC", "m.sequence >= r.far") if take is Take.LAST else ("ASC", "m.sequence <= r.far")
-    )
-    none_so_far = "0" if take is Take.LAST else str(NO_BOUND)
-    return text(
-        f"""
-        WITH page AS MATERIALIZED (
-            SELECT r.key AS number, s.id AS session_id,
-                   s.archived_through, coalesce((
-                SELECT i.sequence FROM messages i WHERE i.session_id = s.id
-                AND {within(scope, "i.sequence", "s.archived_through")}
-                ORDER BY i.sequence {direction} LIMIT 1 OFFSET {limit}), {none_so_far}) AS far
-            FROM json_each(:rows) r
-            CROSS JOIN sessions s ON s.id = r.value {"AND +s.owner_id = :owner" if scoped else ""}
-        )
-        SELECT r.number, 0, 0, (
-            SELECT CAST({_packed(wanted)} AS BLOB)
-            FROM messages m WHERE m.session_id = r.session_id AND {far}
-            AND {within(scope, "m.sequence", "r.archived_through")}
-        )
-        FROM page r
-        """  # noqa: S608 - nothing in it comes from a client
-    )
-
-
-def _packed(wanted: frozenset[str] | None) -> str:
-    return packed_items("m", wanted, "group_concat", "json_group_array({})".format, _quoted)
-
-
-def _quoted(expression: str) -> str:
-    return f"json_quote({expression})"
-
-
-# A page is a range of the primary key, and its far end the place of one message: looked up
-# one by one after a subquery with LIMIT, the same messages take three times as long.
-_RANGES = {
-    Take.LAST: "m.sequence >= r.far AND m.sequence < r.high",
-    Take.FIRST: "m.sequence > r.low AND m.sequence <= r.far",
-}
-
-
-def _pages(take: Take, limit: int, scoped: bool) -> str:
-    """Returns the table expression `page`: of each request its session and range."""
-    if take is Take.LAST:
-        direction, none_so_far = "DESC", "r.low + 1"
-    else:
-        direction, none_so_far = "ASC", "r.high - 1"
-    return f"""
-        WITH request AS MATERIALIZED (
-            SELECT r.key AS number, s.id AS session_id,
-                   r.value ->> 1 AS after, r.value ->> 2 AS before,
-                   iif(r.value ->> 3 = 1, s.archived_through, 0) AS floor,
-                   iif(r.value ->> 3 = 2, s.archived_through, {NO_BOUND}) AS ceiling
-            FROM json_each(:rows) r
-            {_SESSION_OF_REQUEST[scoped]}
-        ), span AS MATERIALIZED (
-            SELECT r.number, r.session_id,
-                   max(r.after, r.floor) AS low, min(r.before, r.ceiling + 1) AS high,
-                   r.after > 0 AND EXISTS (
-                       SELECT 1 FROM messages b WHERE b.session_id = r.session_id
-                       AND b.sequence > r.floor AND b.sequence <= min(r.after, r.ceiling)
-                   ) AS has_before,
-                   r.before < {NO_BOUND} AND EXISTS (
-                       SELECT 1 FROM messages b WHERE b.session_id = r.session_id
-                       AND b.sequence > max(r.before - 1, r.floor) AND b.sequence <= r.ceiling
-                   ) AS has_behind
-            FROM request r
-        ), page AS MATERIALIZED (
-            SELECT r.*, coalesce((
-                SELECT i.sequence FROM messages i WHERE i.session_id = r.session_id
-                AND i.sequence > r.low AND i.sequence < r.high
-                ORDER BY i.sequence {direction} LIMIT 1 OFFSET {limit}), {none_so_far}) AS far
-            FROM span r
-        )"""  # noqa: S608 - nothing in it comes from a client
-
-
-@lru_cache(maxsize=2)
-def _read_logs(scoped: bool) -> TextClause:
-    return text(
-        f"""
-        WITH request AS MATERIALIZED (
-            SELECT r.key AS number, s.id AS session_id, s.epoch, s.revision AS top,
-                   r.value ->> 2 AS after, r.value ->> 3 AS size,
-                   (r.value ->> 1 IS NOT NULL AND r.value ->> 1 <> s.epoch)
-                   OR r.value ->> 2 > s.revision AS gap
-            FROM json_each(:rows) r
-            {_SESSION_OF_REQUEST[scoped]}
-        )
-        SELECT r.number, r.epoch, r.top, r.gap,
-               {columns(EVENT_COLUMNS, "e")}, {columns(MESSAGE_COLUMNS, "m")}
-        FROM request r
-        LEFT JOIN events e ON e.session_id = r.session_id AND NOT r.gap
-            AND e.revision > r.after AND e.revision <= r.after + r.size
-        LEFT JOIN messages m ON m.session_id = e.session_id AND m.sequence = e.sequence
-        ORDER BY r.number, e.revision
-        """  # noqa: S608 - nothing in it comes from a client
-    )
