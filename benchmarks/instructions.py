@@ -5,8 +5,8 @@ the same instructions and misses about as many lines of a cache of a given size.
 and the disk do is not in them.
 
 Examples:
-  python -m benchmarks.instructions                    all workloads on SQLite, ten minutes
-  python -m benchmarks.instructions --only Q2 append   two of them
+  python -m benchmarks.instructions                    all workloads on SQLite
+  python -m benchmarks.instructions --only Q2 append   two of them, some minutes
 """
 
 from __future__ import annotations

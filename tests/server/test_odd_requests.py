@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-
-def code(answer: Any) -> str:
-    (error,) = answer["errors"]
-    return str(error["extensions"]["code"])
+from tests.server.http_client import code
 
 
 @pytest.mark.parametrize("size", [80, 300_000])
