@@ -102,6 +102,8 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Ends what nobody waits for any more."""
         super().connection_lost(exc)
+        # A WebSocket, and all it holds, would refer to itself through its connection.
+        self._data_received_cb = None
         answering = self._answering
         if answering is not None and self._short_way.may_be_given_up(answering):
             answering.cancel()

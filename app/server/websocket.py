@@ -50,7 +50,7 @@ async def serve_socket(
 ) -> web.WebSocketResponse:
     """Upgrades the request and serves the socket until either side ends it."""
     options = parts.options
-    socket = web.WebSocketResponse(
+    socket = _Socket(
         protocols=(SUBPROTOCOL,),
         heartbeat=options.heartbeat,
         max_msg_size=options.body_limit,
@@ -69,13 +69,21 @@ async def serve_socket(
     return socket
 
 
+class _Socket(web.WebSocketResponse):
+    """A WebSocket whose heartbeat can be stopped without saying goodbye."""
+
+    def stop_heartbeat(self) -> None:
+        """Stops what would keep a socket in memory until its next beat when its client is gone."""
+        self._cancel_heartbeat()
+
+
 class SocketSession:
     """One open socket and the operations on it."""
 
     def __init__(
         self,
         request: web.Request,
-        socket: web.WebSocketResponse,
+        socket: _Socket,
         sender: SocketSender,
         parts: ServerParts[Any],
         lifecycle: Lifecycle,
@@ -303,6 +311,7 @@ class SocketSession:
         await self._sender.close()
         if self._socket.close_code in (None, CloseCode.ABNORMAL):
             self._sender.abort()
+            self._socket.stop_heartbeat()
 
     def _stop(self) -> None:
         """Ends the conversation from outside, as the server stops."""
