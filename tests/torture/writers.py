@@ -94,7 +94,7 @@ def _live(process: BaseProcess, told: Connection, doom: Doom) -> list[Acknowledg
         assert process.exitcode == -signal.SIGKILL, f"{process.name} ended by itself"
     finally:
         process.kill()
-        process.join()
+        process.join(PATIENCE)
         process.close()
     return acknowledged
 
