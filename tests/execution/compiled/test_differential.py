@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 
 import pytest
@@ -80,7 +81,8 @@ def test_compiled_operations_answer_what_graphql_core_answers(
     compared = 0
 
     @settings(
-        max_examples=-(-cases // (DOCUMENTS * WORLDS)),
+        # Some of them are refused for their variables, by both ways, and not counted.
+        max_examples=math.ceil(1.25 * cases / (DOCUMENTS * WORLDS)),
         database=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -90,4 +92,4 @@ def test_compiled_operations_answer_what_graphql_core_answers(
         compared += asyncio.run(compare(NASTY, seed))
 
     compare_seed()
-    assert compared >= cases * 0.8
+    assert compared >= cases
