@@ -34,7 +34,7 @@ from benchmarks.serving import Server, limit, product, serving
 from benchmarks.stages import measure_stages
 from benchmarks.statements import count_statements
 from benchmarks.stores import Size, postgresql_store, sqlite_store
-from benchmarks.workloads import Workload, find_targets, workloads
+from benchmarks.workloads import NAMES, Workload, find_targets, workloads
 
 console = Console(width=140)
 
@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="a round of a workload")
     parser.add_argument("--rounds", type=int, default=3, help="the median counts")
     parser.add_argument("--subscribers", type=int, default=200, help="default 200")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="Q1 Q2 Q3 Q4 append fan-out")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*NAMES, "fan-out"), help="some of the workloads"
+    )
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     parser.add_argument(
         "--postgresql",

@@ -65,7 +65,11 @@ def cases(session: str) -> list[Case]:
 
 def main() -> None:
     """Reads the arguments and measures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.execution", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.execution",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=200, help="runs of each way, default 200")
     uvloop.run(measure(parser.parse_args().rounds))
 

@@ -28,14 +28,16 @@ from benchmarks.http_connection import HttpConnection
 from benchmarks.load import send
 from benchmarks.serving import limit, product, serving
 from benchmarks.stores import Size, sqlite_store
-from benchmarks.workloads import find_targets, workloads
+from benchmarks.workloads import NAMES, find_targets, workloads
 
-# The first level as Valgrind finds it, and a mebibyte of the last for a server beside others.
+# The same on every machine: 32 KiB twice, and a mebibyte of the last for a server beside others.
 _VALGRIND = (
     "valgrind",
     "--tool=callgrind",
     "--instr-atstart=no",
     "--cache-sim=yes",
+    "--I1=32768,8,64",
+    "--D1=32768,8,64",
     "--LL=1048576,16,64",
 )
 _CONNECTIONS = 32
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=500, help="default 500")
     parser.add_argument("--messages", type=int, default=60_000, help="default 60000")
     parser.add_argument("--requests", type=int, default=320, help="counted of each, default 320")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="Q1 Q2 Q3 Q4 append")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="some of the workloads")
     options = parser.parse_args()
     if shutil.which(_VALGRIND[0]) is None or shutil.which("callgrind_control") is None:
         sys.stderr.write("Valgrind is not installed: its packages are called valgrind.\n")

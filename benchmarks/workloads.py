@@ -89,6 +89,10 @@ query Back($session: ID!, $before: String) {
 """
 
 
+NAMES = ("Q1", "Q2", "Q3", "Q4", "append")
+"""The names of `workloads`, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A request to repeat: its document, and how each request's variables are made."""

@@ -70,7 +70,7 @@ async def _open(url: str, *, migrate: bool) -> Opened:
             raise
         raise StoreUnusable(
             f"a store at {name}:// needs the package {error.name}, which is not installed: "
-            f'run `pip install "scrollback[{scheme.extra}]"`'
+            f'run `pip install ".[{scheme.extra}]"` in the folder of the project'
         ) from error
 
 

@@ -156,5 +156,5 @@ async def test_a_missing_driver_is_named_with_the_extra_that_brings_it(
         await open_backend("postgresql://user:secret@host/db")
     assert str(refused.value) == (
         "a store at postgresql:// needs the package asyncpg, which is not installed: "
-        'run `pip install "scrollback[postgresql]"`'
+        'run `pip install ".[postgresql]"` in the folder of the project'
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.http_connection import HttpConnection
 from benchmarks.serving import Server, limit, product, serving
 from benchmarks.stores import Size, postgresql_store, sqlite_store
-from benchmarks.workloads import check, find_targets, workloads
+from benchmarks.workloads import NAMES, check, find_targets, workloads
 from tests.databases import DatabaseServer
 
 SIZE = Size(30, 1_200)
@@ -50,7 +50,7 @@ async def compare(store: str, folder: Path) -> None:
         mine = await answers(ours, writing=False)
         limits = await answers(theirs, writing=False)
         added = [await answers(server, writing=True) for server in (ours, theirs)]
-    assert mine.keys() == {"Q1", "Q2", "Q3", "Q4"}
+    assert (*mine, *added[0]) == NAMES
     for name in mine:
         assert shape(mine[name]) == shape(limits[name]), name
         assert words(mine[name]) == words(limits[name]), name
