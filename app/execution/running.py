@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import Any, TypeVar
@@ -25,6 +25,9 @@ from app.execution.deadlines import Deadlines
 from app.execution.document import Prepared
 
 T = TypeVar("T")
+
+_AWAITING_OTHERS = frozenset({CoreExecutor.__module__, __name__})
+"""The modules whose coroutines await those of others."""
 
 
 class OperationTimeoutError(Exception):
@@ -132,6 +135,11 @@ class Run(CoreExecutor[Any]):
         self._tasks.add(asyncio.current_task())
         return await super().complete_async_iterator_value(*args, **kwargs)
 
+    def settle_in_background(self, awaitables: list[Awaitable[Any]]) -> None:
+        """Takes over what nobody waits for any more, since a field beside it has failed."""
+        self._coroutines += _not_begun(awaitables)
+        super().settle_in_background(awaitables)
+
     async def _complete_later(
         self,
         return_type: GraphQLOutputType,
@@ -183,3 +191,22 @@ class Run(CoreExecutor[Any]):
         for coroutine in self._coroutines:
             if getcoroutinestate(coroutine) == CORO_CREATED:
                 coroutine.close()
+
+
+def _not_begun(values: Iterable[Any]) -> Iterator[CoroutineType[Any, Any, Any]]:
+    """Yields the coroutines among values that were not begun, and those that they would await.
+
+    What would await them is never begun either, and nothing else knows of them.
+    """
+    for value in values:
+        if isinstance(value, CoroutineType) and getcoroutinestate(value) == CORO_CREATED:
+            yield value
+            frame = value.cr_frame
+            # A resolver's own variables are its own.
+            if frame is None or frame.f_globals["__name__"] not in _AWAITING_OTHERS:
+                continue
+            for held in frame.f_locals.values():
+                if isinstance(held, dict):
+                    yield from _not_begun(held.values())
+                else:
+                    yield from _not_begun(held if isinstance(held, list) else (held,))
