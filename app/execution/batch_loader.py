@@ -13,11 +13,12 @@ from asyncio import (
     CancelledError,
     Future,
     Task,
-    current_task,
     get_running_loop,
 )
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from app.execution.given_up import is_given_up
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -95,8 +96,7 @@ class Batch:
         try:
             await self._load(self)
         except CancelledError:
-            task = current_task()
-            if task is None or task.cancelling():
+            if is_given_up():
                 self.begin(get_running_loop())
                 raise
             self._end(answered=False)

@@ -154,6 +154,8 @@ class Executor:
             )
         except OperationTimeoutError:
             return Response(executed=False, errors=[self._timeout_error(prepared)])
+        finally:
+            run.take_apart()
         if isinstance(source, ExecutionResult):
             return Response(executed=False, errors=self._shown(prepared, source.errors or []))
 

@@ -23,6 +23,7 @@ from graphql.pyutils import Path
 
 from app.execution.deadlines import Deadlines
 from app.execution.document import Prepared
+from app.execution.given_up import is_given_up
 
 T = TypeVar("T")
 
@@ -76,14 +77,22 @@ class Run(CoreExecutor[Any]):
         cancelled, resolvers are cancelled and awaited: one that swallows its cancellation delays
         the return.
         """
-        running = self.execute_operation()
-        if isinstance(running, Awaitable):
-            running = await self.within(deadlines, running)
-        elif self.background_futures:
-            await self._end_leftovers()
+        try:
+            running = self.execute_operation()
+            if isinstance(running, Awaitable):
+                running = await self.within(deadlines, running)
+            elif self.background_futures:
+                await self._end_leftovers()
+        finally:
+            self.take_apart()
         if not isinstance(running, ExecutionResult):
             raise TypeError("Incremental delivery is not part of this executor.")
         return running
+
+    def take_apart(self) -> None:
+        """Breaks the cycles of a run that has ended; nothing more can be run with it."""
+        self._tasks.clear()
+        del self.async_helpers
 
     async def within(self, deadlines: Deadlines, awaitable: Awaitable[T]) -> T:
         """Awaits a part of the run, under the promises of `result`."""
@@ -149,13 +158,12 @@ class Run(CoreExecutor[Any]):
         result: Awaitable[Any],
         position_context: Any,
     ) -> Any:
-        task = asyncio.current_task()
-        self._tasks.add(task)
+        self._tasks.add(asyncio.current_task())
         try:
             try:
                 resolved = await result
             except asyncio.CancelledError as error:
-                if task is None or task.cancelling():
+                if is_given_up():
                     raise
                 raise AbandonedError("A resolver awaited what was cancelled.") from error
             completed = self.complete_value(

@@ -14,6 +14,7 @@ from collections.abc import (
 from types import TracebackType
 from typing import Any
 
+from app.execution.given_up import is_given_up
 from app.execution.operation import Response
 from app.execution.running import AbandonedError
 from app.execution.sharing import Audience, SharingSource, Standby, Write
@@ -76,7 +77,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
             await self.aclose()
             raise
         except asyncio.CancelledError as error:
-            if _is_given_up():
+            if is_given_up():
                 raise
             await self.aclose()
             failure = AbandonedError("The source of a subscription awaited what was cancelled.")
@@ -113,13 +114,3 @@ class ResponseStream(AsyncGenerator[Response, None]):
             await close()
         except Exception as error:  # noqa: BLE001 - nobody waits for this stream any more
             self._report_failure(error)
-
-
-def _is_given_up() -> bool:
-    """Tells whether it is the current task that is cancelled, and not what it awaits.
-
-    A task in a local variable of a frame that its cancellation passes would refer to itself, and
-    keep all of its socket until the next garbage collection.
-    """
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0

@@ -104,6 +104,8 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         # A WebSocket, and all it holds, would refer to itself through its connection.
         self._data_received_cb = None
+        # So would a connection through the bodies of requests that nobody has taken.
+        self._messages.clear()
         answering = self._answering
         if answering is not None and self._short_way.may_be_given_up(answering):
             answering.cancel()
@@ -132,7 +134,11 @@ class Connection(web.RequestHandler):
     async def _answer(self, known: KnownHead, body: bytes, waiter: Future[None]) -> None:
         try:
             request = self._request(known)
-            answer = await self._short_way.answer(request, known, body)
+            try:
+                answer = await self._short_way.answer(request, known, body)
+            finally:
+                # A task that is cancelled would refer to itself through its frames.
+                request._task = None  # type: ignore[assignment]
             if isinstance(answer, web.StreamResponse):
                 await answer.prepare(request)
                 await answer.write_eof()

@@ -88,6 +88,10 @@ class SocketSender:
         if self._drained is not None and not self._drained.done():
             self._drained.cancel()
             await asyncio.wait((self._drained,))
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            # A closed connection would stay for as long as its client leaves this unread.
+            asyncio.get_running_loop().call_later(self._send_timeout, transport.abort)
 
     async def wait_until_drained(self) -> None:
         """Waits until the client has read. Raises ConnectionError when it is cut off."""

@@ -55,6 +55,7 @@ async def serve_socket(
         heartbeat=options.heartbeat,
         max_msg_size=options.body_limit,
         compress=False,
+        autoclose=False,
         timeout=options.close_timeout,
         writer_limit=UNLIMITED,
     )
@@ -75,6 +76,8 @@ class _Socket(web.WebSocketResponse):
     def stop_heartbeat(self) -> None:
         """Stops what would keep a socket in memory until its next beat when its client is gone."""
         self._cancel_heartbeat()
+        # Its traceback leads back here.
+        self._exception = None
 
 
 class SocketSession:
@@ -110,8 +113,11 @@ class SocketSession:
             try:
                 ending = await self._converse()
             finally:
-                await self._end_operations()
-                await self._close(ending)
+                try:
+                    await self._end_operations()
+                    await self._close(ending)
+                finally:
+                    self._socket.stop_heartbeat()
 
     async def _converse(self) -> CloseSocket | None:
         """Returns why to close the socket, None when the client has left by itself."""
@@ -308,10 +314,12 @@ class SocketSession:
             await self._socket.close(
                 code=ending.code, message=close_reason(ending.reason), drain=False
             )
+        if ending is None and not self._socket.closed and self._socket.close_code is not None:
+            # Answers the client's close frame; before, its operations have ended.
+            await self._socket.close(drain=False)
         await self._sender.close()
         if self._socket.close_code in (None, CloseCode.ABNORMAL):
             self._sender.abort()
-            self._socket.stop_heartbeat()
 
     def _stop(self) -> None:
         """Ends the conversation from outside, as the server stops."""

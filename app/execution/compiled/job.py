@@ -12,7 +12,7 @@ wait for is completed in the task and the context variables of whoever asked for
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, Future, current_task
+from asyncio import AbstractEventLoop, CancelledError, Future
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from app.execution.batch_loader import BatchFuture
 from app.execution.compiled.paths import LinkedPath
+from app.execution.given_up import is_given_up
 from app.execution.running import AbandonedError
 
 if TYPE_CHECKING:
@@ -324,8 +325,7 @@ async def await_alone(job: Job) -> None:
             await source.batch.load_here()
         value = await source
     except CancelledError as error:
-        task = current_task()
-        if task is None or task.cancelling():
+        if is_given_up():
             job.discard()
             raise
         job.fail(abandoned(error))
