@@ -92,7 +92,8 @@ class Run(CoreExecutor[Any]):
     def take_apart(self) -> None:
         """Breaks the cycles of a run that has ended; nothing more can be run with it."""
         self._tasks.clear()
-        del self.async_helpers
+        if hasattr(self, "async_helpers"):
+            del self.async_helpers
 
     async def within(self, deadlines: Deadlines, awaitable: Awaitable[T]) -> T:
         """Awaits a part of the run, under the promises of `result`."""

@@ -91,7 +91,7 @@ class SocketSender:
         transport = self._transport
         if transport is not None and transport.get_write_buffer_size():
             # A closed connection would stay for as long as its client leaves this unread.
-            asyncio.get_running_loop().call_later(self._send_timeout, transport.abort)
+            asyncio.get_running_loop().call_later(self._send_timeout, _cut_off, transport)
 
     async def wait_until_drained(self) -> None:
         """Waits until the client has read. Raises ConnectionError when it is cut off."""
@@ -117,3 +117,9 @@ def _frame_head(length: int) -> bytes:
     if length < 65536:
         return _HEAD_16.pack(_FINAL_TEXT, 126, length)
     return _HEAD_64.pack(_FINAL_TEXT, 127, length)
+
+
+def _cut_off(transport: asyncio.Transport) -> None:
+    # asyncio's own transport breaks when it is aborted after it has sent the rest and closed.
+    if transport.get_write_buffer_size():
+        transport.abort()

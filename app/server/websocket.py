@@ -304,6 +304,11 @@ class SocketSession:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
+        if tasks and self._socket.close_code is not None and not self._socket.closed:
+            # The client waits for the answer to its close frame, but not for ever.
+            _, tasks = await asyncio.wait(tasks, timeout=self._options.close_timeout)
+            if tasks:
+                await self._socket.close(drain=False)
         if tasks:
             await asyncio.wait(tasks)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections import Counter
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,8 +19,8 @@ from app.server.connection import Connection
 from app.server.socket_sender import SocketSender
 from app.server.websocket import SocketSession
 from tests.server.socket_client import initialised
-from tests.server.test_slow_reader import deaf_client, frame
-from tests.server.world import World
+from tests.server.test_slow_reader import deaf_client, frame, read_to_the_end
+from tests.server.world import PATIENCE, World
 
 SOCKETS = 5
 OF_A_CONNECTION = (
@@ -37,6 +38,24 @@ FLOOD = '{"id":"a","type":"subscribe","payload":{"query":"subscription{flood(siz
 SLOW = '{"id":"a","type":"subscribe","payload":{"query":"{slow}"}}'
 
 
+async def soon(is_so: Callable[[], bool]) -> None:
+    """Waits until it is so, for a limited time."""
+    for _ in range(int(PATIENCE / 0.05)):
+        if is_so():
+            return
+        await asyncio.sleep(0.05)
+
+
+async def fill(client: socket.socket, world: World) -> None:
+    """Begins a flood that nobody reads, and waits until it stands still."""
+    await asyncio.get_running_loop().sock_sendall(client, frame(FLOOD))
+    await world.events_taken.reach(10)
+    before = -1
+    while before != world.events_taken.value:
+        before = world.events_taken.value
+        await asyncio.sleep(0.1)
+
+
 class Census:
     """What of connections is alive, and was not when the test began."""
 
@@ -50,10 +69,7 @@ class Census:
         # What the tests' own world keeps.
         world.shared.clear()
         world.contexts.clear()
-        for _ in range(50):
-            if not self.alive():
-                break
-            await asyncio.sleep(0.05)
+        await soon(lambda: not self.alive())
         assert self.alive() == Counter()
 
     def _count(self) -> Counter[type]:
@@ -144,13 +160,44 @@ async def test_a_client_that_says_goodbye_and_leaves_the_rest_unread_is_cut_off(
         world.serve(heartbeat=3600, send_timeout=1.0) as url,
         deaf_client(url) as client,
     ):
-        await loop.sock_sendall(client, frame(FLOOD))
-        await world.events_taken.reach(10)
-        await asyncio.sleep(0.2)
+        await fill(client, world)
         await loop.sock_sendall(client, GOODBYE)
         await world.sources_closed.reach(1)
         world.held.clear()
         await census.is_empty_soon(world)
+
+
+async def test_a_client_that_says_goodbye_and_reads_the_rest_is_left_alone(
+    world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    async with world.serve(send_timeout=1.0) as url, deaf_client(url) as client:
+        await fill(client, world)
+        await loop.sock_sendall(client, GOODBYE)
+        await world.sources_closed.reach(1)
+        await asyncio.sleep(0.1)
+        assert await read_to_the_end(client) > 500_000
+        await asyncio.sleep(1.2)
+    assert complaints == []
+    assert [line for line in logged if line["level"] == "error"] == []
+
+
+async def test_a_goodbye_is_answered_though_something_takes_long_to_end(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    query = '{"id":"a","type":"subscribe","payload":{"query":"subscription{closeLate}"}}'
+    async with world.serve(close_timeout=0.2) as url, deaf_client(url) as client:
+        await loop.sock_sendall(client, frame(query))
+        await world.sources_opened.reach(1)
+        await loop.sock_sendall(client, GOODBYE)
+        received = b""
+        async with asyncio.timeout(PATIENCE):
+            while not received.endswith(b"\x88\x02\x03\xe8"):
+                received += await loop.sock_recv(client, 1 << 16)
+        assert world.sources_closed.value == 0
+        world.gate.set()
+        await world.sources_closed.reach(1)
 
 
 @pytest.mark.parametrize("pipelined", [False, True])
@@ -180,9 +227,6 @@ async def test_a_goodbye_ends_what_runs_and_is_no_request_that_was_broken_off(
         await client.subscribe("a", "subscription { shared }")
         await world.sources_opened.reach(1)
     await world.sources_closed.reach(1)
-    for _ in range(50):
-        if any(line["event"] == "request" for line in logged):
-            break
-        await asyncio.sleep(0.05)
+    await soon(lambda: any(line["event"] == "request" for line in logged))
     told = [(line["event"], line.get("status")) for line in logged]
     assert told == [("operation", None), ("request", 101)]

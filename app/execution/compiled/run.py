@@ -139,8 +139,11 @@ class CompiledRun:
 
         Collecting the garbage of many requests together takes a quarter of the time that they do.
         """
+        if self._core is not None:
+            self._core.take_apart()
         self._roots.clear()
         self._data = {}
+        self.errors = []
         for spot in self._spots:
             spot.members = []
         self._spots.clear()

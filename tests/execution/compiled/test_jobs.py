@@ -11,11 +11,12 @@ import pytest
 from app.execution.compiled.job import Job, Spot
 from app.execution.compiled.run import CompiledRun
 from app.execution.limits import QueryLimits
+from app.execution.running import Run
 from tests.execution.compiled.waiting_schema import NAME, World, run
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-OF_A_RUN = (CompiledRun, Job, Spot)
+OF_A_RUN = (CompiledRun, Job, Run, Spot)
 
 
 async def test_all_loads_of_a_level_are_one_batch_and_no_task_is_made_for_them() -> None:
@@ -29,15 +30,25 @@ async def test_all_loads_of_a_level_are_one_batch_and_no_task_is_made_for_them()
     assert len(set(map(id, world.tasks))) == 3
 
 
-async def test_a_run_is_freed_when_it_ends_and_needs_no_garbage_collection() -> None:
+@pytest.mark.parametrize(
+    ("fields", "item"),
+    [
+        ("shared", {"shared": 10}),
+        ("operation", {"operation": "query"}),
+        ("shared refused", {"shared": 10, "refused": None}),
+    ],
+)
+async def test_a_run_is_freed_when_it_ends_and_needs_no_garbage_collection(
+    fields: str, item: dict[str, Any]
+) -> None:
     gc.collect()
     gc.disable()
     try:
-        response = await run('{ items { shared } named(name: "a") }')
+        response = await run(f'{{ items {{ {fields} }} named(name: "a") }}')
         assert [type(left) for left in gc.get_objects() if isinstance(left, OF_A_RUN)] == []
     finally:
         gc.enable()
-    assert response.data["items"] == [{"shared": 10}] * 3
+    assert response.data["items"] == [item] * 3
 
 
 async def test_context_variables_are_each_resolvers_own() -> None:

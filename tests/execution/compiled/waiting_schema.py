@@ -89,6 +89,14 @@ class Item:
         return await info.context.loader.load(self.number)
 
     @strawberry.field
+    def operation(self, info: Info) -> str:
+        return info.operation.operation.value
+
+    @strawberry.field
+    def refused(self) -> int | None:
+        raise ValueError(self.number)
+
+    @strawberry.field
     async def shared(self, info: Info) -> int:
         return await info.context.loader.load(1)
 
