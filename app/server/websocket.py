@@ -73,6 +73,11 @@ async def serve_socket(
 class _Socket(web.WebSocketResponse):
     """A WebSocket whose heartbeat can be stopped without saying goodbye."""
 
+    @property
+    def owes_goodbye(self) -> bool:
+        """Whether the client's close frame has come and was not answered."""
+        return self.close_code is not None and not self.closed
+
     def stop_heartbeat(self) -> None:
         """Stops what would keep a socket in memory until its next beat when its client is gone."""
         self._cancel_heartbeat()
@@ -304,7 +309,7 @@ class SocketSession:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks and self._socket.close_code is not None and not self._socket.closed:
+        if tasks and self._socket.owes_goodbye:
             # The client waits for the answer to its close frame, but not for ever.
             _, tasks = await asyncio.wait(tasks, timeout=self._options.close_timeout)
             if tasks:
@@ -319,8 +324,8 @@ class SocketSession:
             await self._socket.close(
                 code=ending.code, message=close_reason(ending.reason), drain=False
             )
-        if ending is None and not self._socket.closed and self._socket.close_code is not None:
-            # Answers the client's close frame; before, its operations have ended.
+        if ending is None and self._socket.owes_goodbye:
+            # Its operations have ended before.
             await self._socket.close(drain=False)
         await self._sender.close()
         if self._socket.close_code in (None, CloseCode.ABNORMAL):
